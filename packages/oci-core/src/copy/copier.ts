@@ -1,0 +1,65 @@
+import type * as Effect from "effect/Effect";
+import type { Digest, RepositoryName, Tag } from "../model/brand.ts";
+import type { Registry, Resolved } from "../registry/registry.ts";
+import type { CopyError } from "./errors.ts";
+
+/** How deep a copy looks before it may call a target equal. `tag`: equal top digests end it. `referrers`: they too. `deep`: every child and blob is asked for, which heals a half image. */
+export type Depth = "tag" | "referrers" | "deep";
+
+export interface CopyRequest<E = never> {
+  readonly source: {
+    readonly registry: Registry;
+    readonly repository: RepositoryName;
+    readonly reference: Tag | Digest;
+  };
+  /** Without `tag` the image is put by digest only. */
+  readonly target: { readonly registry: Registry; readonly repository: RepositoryName; readonly tag?: Tag | undefined };
+  readonly depth: Depth;
+  readonly referrers: "all" | "none";
+  /** What the caller already knows, so that nobody asks twice. `held: null` says the target lacks the tag. */
+  readonly known?: { readonly wanted?: Resolved | undefined; readonly held?: Resolved | null | undefined } | undefined;
+  /**
+   * The last gate, run once everything else is in place and right before the tag is put: the caller's lease and
+   * intent are checked here. Its failure ends the copy, and the tag stays as it was.
+   */
+  readonly beforeTag?: ((digest: Digest) => Effect.Effect<void, E>) | undefined;
+  /** Called as bytes and blobs move. Must be cheap and must not throw. */
+  readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
+}
+
+export type CopyProgress =
+  | { readonly _tag: "BlobStarted"; readonly digest: Digest; readonly size: number }
+  | { readonly _tag: "BlobBytes"; readonly digest: Digest; readonly bytes: number }
+  | {
+      readonly _tag: "BlobDone";
+      readonly digest: Digest;
+      readonly size: number;
+      readonly way: "copied" | "mounted" | "present";
+    }
+  | { readonly _tag: "ManifestDone"; readonly digest: Digest };
+
+export interface WayCount {
+  readonly copied: number;
+  readonly mounted: number;
+  readonly present: number;
+}
+
+export interface CopyResult {
+  /** The one digest that the whole copy was pinned to, confirmed by the target under its tag. */
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** `unchanged`: nothing had to be put at the target. */
+  readonly action: "copied" | "unchanged";
+  readonly blobs: WayCount;
+  readonly bytes: WayCount;
+  /** Digests of all manifests of the graph that were walked, the top first, referrers not included; at most 1,000. Only the top for `unchanged` at depth `tag`. */
+  readonly manifests: ReadonlyArray<Digest>;
+  /** Referrers and digest-tags that are in place. */
+  readonly referrers: number;
+  readonly durationMs: number;
+}
+
+/** Copies images. One copier holds what concurrent copies share: the blob index and the single flight of each blob, for each target registry. */
+export interface Copier {
+  readonly copy: <E = never>(request: CopyRequest<E>) => Effect.Effect<CopyResult, CopyError | E>;
+}

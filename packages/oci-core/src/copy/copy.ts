@@ -1,0 +1,110 @@
+import * as Clock from "effect/Clock";
+import * as Effect from "effect/Effect";
+import * as Semaphore from "effect/Semaphore";
+import type { Digest } from "../model/brand.ts";
+import type { Manifest } from "../model/manifest.ts";
+import type { CopyRequest, CopyResult } from "./copier.ts";
+import type { CopyError } from "./errors.ts";
+import type { Graph } from "./graph.ts";
+import type { Belief, Job, Shared } from "./job.ts";
+import { countPresent, moveContent, remember } from "./move-image.ts";
+import { putTop } from "./put-tag.ts";
+import { readGraph, readManifest } from "./read-manifest.ts";
+import { copyReferrers } from "./referrers.ts";
+import { explainMissing, isMissingAtSource, type Pinned, resolveSides } from "./resolve-sides.ts";
+import { makeTally } from "./tally.ts";
+
+/**
+ * One copy: learn both sides, read the graph, move blobs, put children, put referrers, pass the gate, put the tag,
+ * confirm it. Pinned to one digest from the first step on, so a tag that moves meanwhile gives the old image or an
+ * error, never a mixture.
+ */
+export const runCopy = Effect.fnUntraced(function* <E>(shared: Shared, request: CopyRequest<E>) {
+  const startedAt = yield* Clock.currentTimeMillis;
+  const job = makeJob(shared, request);
+  const belief: Belief = request.depth === "deep" ? "ask" : "trust";
+  const { wanted, held } = yield* resolveSides(request);
+  const isEqual = held?.digest === wanted.digest;
+
+  const ends = isEqual && (request.depth === "tag" || (request.depth === "referrers" && request.referrers === "none"));
+  if (ends) return yield* finish(job, startedAt, wanted.digest, held.mediaType, [wanted.digest], 0);
+  const { registry, repository, tag } = request.target;
+  // A tag that is there came with content that we may not know of; what we put ourselves we do know.
+  const isNews = shared.memory.warmth(registry.name, repository) === undefined;
+  if (held !== undefined && isNews) shared.memory.setWarmth(registry.name, repository, "warm");
+
+  const isTop = isEqual && belief === "trust";
+  const place = Effect.gen(function* () {
+    const graph = yield* isTop ? topOnly(job, wanted) : bringContent(job, wanted, belief);
+    const referrers = request.referrers === "none" ? 0 : yield* copyReferrers(job, graph.top, belief);
+    if (!isEqual) {
+      const gate = tag === undefined ? Effect.void : (request.beforeTag?.(wanted.digest) ?? Effect.void);
+      yield* putTop(job, graph, tag ?? wanted.digest, gate);
+    }
+    if (!isTop) yield* remember(job, graph);
+    return yield* finish(job, startedAt, wanted.digest, graph.top.mediaType, graph.digests, referrers);
+  });
+  return yield* Effect.catchIf(place, isMissingAtSource, explainMissing(request, wanted.digest));
+});
+
+const makeJob = <E>(shared: Shared, request: CopyRequest<E>): Job => ({
+  source: request.source,
+  target: request.target,
+  shared,
+  slots: {
+    small: Semaphore.makeUnsafe(shared.limits.smallBlobs),
+    large: Semaphore.makeUnsafe(shared.limits.largeBlobs),
+  },
+  tally: makeTally(),
+  report: request.onProgress ?? (() => {}),
+});
+
+/** The top alone, for the referrers of an image that is in place. */
+const topOnly = Effect.fnUntraced(function* (job: Job, wanted: Pinned) {
+  const top = yield* readTop(job, wanted);
+  const graph: Graph = { top, levels: [], blobs: [], digests: [top.digest] };
+  return graph;
+});
+
+/**
+ * All that the top needs, in place at the target. Nothing is moved where this process did it minutes ago for another
+ * tag.
+ */
+const bringContent = Effect.fnUntraced(function* (job: Job, wanted: Pinned, belief: Belief) {
+  const { registry, repository } = job.target;
+  const now = yield* Clock.currentTimeMillis;
+  const finished =
+    belief === "trust" ? job.shared.finished.get(registry.name, repository, wanted.digest, now) : undefined;
+  if (finished !== undefined) {
+    countPresent(job, finished);
+    return finished;
+  }
+  const graph = yield* readGraph(job, yield* readTop(job, wanted));
+  yield* moveContent(job, graph, belief);
+  return graph;
+});
+
+const readTop = (job: Job, wanted: Pinned): Effect.Effect<Manifest, CopyError> =>
+  wanted.top === undefined ? readManifest(job.source, wanted.digest) : Effect.succeed(wanted.top);
+
+const finish = (
+  job: Job,
+  startedAt: number,
+  digest: Digest,
+  mediaType: string,
+  manifests: ReadonlyArray<Digest>,
+  referrers: number,
+) =>
+  Effect.map(
+    Clock.currentTimeMillis,
+    (now): CopyResult => ({
+      digest,
+      mediaType,
+      action: job.tally.isChanged() ? "copied" : "unchanged",
+      blobs: job.tally.blobs(),
+      bytes: job.tally.bytes(),
+      manifests,
+      referrers,
+      durationMs: now - startedAt,
+    }),
+  );

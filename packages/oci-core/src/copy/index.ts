@@ -1,0 +1,6 @@
+/** The copy engine: moves images between registries, children before parents, tag last. */
+export { type BlobIndex, makeBlobIndex } from "./blob-index.ts";
+export type { Copier, CopyProgress, CopyRequest, CopyResult, Depth, WayCount } from "./copier.ts";
+export { CopyError, type CopySide, type GraphReason } from "./errors.ts";
+export { type CopyLimits, DEFAULT_LIMITS } from "./limits.ts";
+export { type CopierOptions, makeCopier } from "./make-copier.ts";

@@ -1,0 +1,48 @@
+import type * as Semaphore from "effect/Semaphore";
+import type { Digest, RepositoryName } from "../model/brand.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { BlobIndex } from "./blob-index.ts";
+import type { CopyProgress } from "./copier.ts";
+import type { FinishedImages } from "./finished.ts";
+import type { CopyLimits } from "./limits.ts";
+import type { SingleFlight } from "./single-flight.ts";
+import type { Tally } from "./tally.ts";
+import type { TargetMemory } from "./target-memory.ts";
+import type { Turns } from "./turns.ts";
+
+/** One end of a copy. */
+export interface Place {
+  readonly registry: Registry;
+  readonly repository: RepositoryName;
+}
+
+/** What all copies of one copier share. */
+export interface Shared {
+  readonly limits: CopyLimits;
+  readonly index: BlobIndex;
+  readonly flights: SingleFlight;
+  readonly finished: FinishedImages;
+  readonly memory: TargetMemory;
+  readonly turns: Turns;
+}
+
+/** One copy under way: what its steps need, and nothing of how they are ordered. */
+export interface Job {
+  readonly source: Place;
+  readonly target: Place;
+  readonly shared: Shared;
+  /** Slots of this copy, over all its manifests and referrers. */
+  readonly slots: { readonly small: Semaphore.Semaphore; readonly large: Semaphore.Semaphore };
+  readonly tally: Tally;
+  readonly report: (progress: CopyProgress) => void;
+}
+
+/**
+ * How much is believed about what the target holds. `trust`: what we know of our own is enough. `ask`: a HEAD decides.
+ * `send`: it is sent whatever anybody says, because the target refused a manifest for lack of it.
+ */
+export type Belief = "trust" | "ask" | "send";
+
+/** `registry/repository@digest`, for errors and keys of flights. */
+export const digestReference = (place: Place, digest: Digest): string =>
+  `${place.registry.name}/${place.repository}@${digest}`;

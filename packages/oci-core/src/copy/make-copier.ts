@@ -1,0 +1,37 @@
+import * as Effect from "effect/Effect";
+import { type BlobIndex, makeBlobIndex } from "./blob-index.ts";
+import type { Copier } from "./copier.ts";
+import { runCopy } from "./copy.ts";
+import { makeFinishedImages } from "./finished.ts";
+import type { Shared } from "./job.ts";
+import { type CopyLimits, DEFAULT_LIMITS } from "./limits.ts";
+import { makeSingleFlight } from "./single-flight.ts";
+import { makeTargetMemory } from "./target-memory.ts";
+import { makeTurns } from "./turns.ts";
+
+export interface CopierOptions {
+  /** Where blobs are known to be. Default: one in memory that starts empty. */
+  readonly index?: BlobIndex | undefined;
+  readonly limits?: Partial<CopyLimits> | undefined;
+}
+
+/**
+ * Makes a copier. It holds memory alone, nothing to close: make one for a process and give it every copy, since what it learns from one
+ * saves requests in the next.
+ *
+ * @example
+ * const copier = yield* makeCopier();
+ * const result = yield* copier.copy({ source, target, depth: "tag", referrers: "all" });
+ */
+export const makeCopier = (options: CopierOptions = {}): Effect.Effect<Copier> =>
+  Effect.sync(() => {
+    const shared: Shared = {
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
+      index: options.index ?? makeBlobIndex(),
+      flights: makeSingleFlight(),
+      finished: makeFinishedImages(),
+      memory: makeTargetMemory(),
+      turns: makeTurns(),
+    };
+    return { copy: (request) => runCopy(shared, request) };
+  });

@@ -1,0 +1,98 @@
+import * as Effect from "effect/Effect";
+import type { Digest } from "../model/brand.ts";
+import { isDigest } from "../model/digest.ts";
+import type { Manifest } from "../model/manifest.ts";
+import type { Resolved } from "../registry/registry.ts";
+import type { CopyRequest } from "./copier.ts";
+import { CopyError, onSide } from "./errors.ts";
+
+/** What the source has, fixed for the whole copy. `top` is there where learning the digest took the document anyway. */
+export interface Pinned {
+  readonly digest: Digest;
+  readonly top?: Manifest | undefined;
+}
+
+export interface Sides {
+  readonly wanted: Pinned;
+  /** What the target has under the tag, or under the digest where no tag is wanted. */
+  readonly held: Resolved | undefined;
+}
+
+/**
+ * Learns both sides with as few requests as can be: nothing that the caller knows is asked for, both HEADs go out at
+ * the same time, and where the target is known to lack the tag the source's document is read at once, which tells the
+ * digest too.
+ */
+export const resolveSides = Effect.fnUntraced(function* <E>(request: CopyRequest<E>) {
+  const { source, target, known } = request;
+  const wantedKnown: Pinned | undefined =
+    known?.wanted ?? (isDigest(source.reference) ? { digest: source.reference } : undefined);
+  const byTag = target.tag;
+  if (byTag === undefined) {
+    const wanted = wantedKnown ?? (yield* pin(request, known?.held === null));
+    const held = known?.held === undefined ? yield* hold(request, wanted.digest) : (known.held ?? undefined);
+    const sides: Sides = { wanted, held };
+    return sides;
+  }
+  const [wanted, held] = yield* Effect.all(
+    [
+      wantedKnown === undefined ? pin(request, known?.held === null) : Effect.succeed(wantedKnown),
+      known?.held === undefined ? hold(request, byTag) : Effect.succeed(known.held ?? undefined),
+    ],
+    { concurrency: 2 },
+  );
+  const sides: Sides = { wanted, held };
+  return sides;
+});
+
+const pin = <E>(request: CopyRequest<E>, readsAtOnce: boolean): Effect.Effect<Pinned, CopyError> => {
+  const { registry, repository, reference } = request.source;
+  const read = registry.manifest(repository, reference).pipe(
+    Effect.mapError(onSide("source")),
+    Effect.map((top): Pinned => ({ digest: top.digest, top })),
+  );
+  if (readsAtOnce) return read;
+  return registry.resolve(repository, reference).pipe(
+    Effect.mapError(onSide("source")),
+    // A HEAD has no body: only a GET tells a missing tag from a missing repository or a proxy's 404.
+    Effect.flatMap((resolved) => (resolved === undefined ? read : Effect.succeed<Pinned>({ digest: resolved.digest }))),
+  );
+};
+
+const hold = <E>(request: CopyRequest<E>, reference: Digest | NonNullable<CopyRequest["target"]["tag"]>) =>
+  Effect.mapError(request.target.registry.resolve(request.target.repository, reference), onSide("target"));
+
+/**
+ * A manifest or blob that the source named and then did not have: where its tag points elsewhere by now, the old image
+ * was collected and a new copy will do; where it still points there, the source is broken and the error stays as it is.
+ * Costs a HEAD.
+ */
+export const explainMissing =
+  <E>(request: CopyRequest<E>, digest: Digest) =>
+  (error: CopyError): Effect.Effect<never, CopyError> => {
+    const { registry, repository, reference } = request.source;
+    if (isDigest(reference)) return Effect.fail(error);
+    return Effect.matchEffect(registry.resolve(repository, reference), {
+      onFailure: () => Effect.fail(error),
+      onSuccess: (now) =>
+        Effect.fail(
+          now?.digest === digest
+            ? error
+            : new CopyError({
+                side: "source",
+                operation: error.operation,
+                reference: error.reference,
+                reason: "source-moved",
+                detail: `${repository}:${reference} was ${digest} and is ${now?.digest ?? "gone"} now: copy it again`,
+                retryable: true,
+                status: error.status,
+                requestId: error.requestId,
+                cause: error.cause,
+              }),
+        ),
+    });
+  };
+
+/** Whether the error is such a one. */
+export const isMissingAtSource = (error: unknown): error is CopyError =>
+  error instanceof CopyError && error.side === "source" && error.reason === "not-found";

@@ -1,0 +1,76 @@
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { apiHost } from "../model/reference.ts";
+import type { RegistryAuth, RegistrySettings } from "./adapter.ts";
+import { makeBlobs } from "./blobs.ts";
+import type { RegistryError } from "./errors.ts";
+import { makeExchange } from "./exchange.ts";
+import { makeHttp } from "./http.ts";
+import { makeLimiter } from "./limit.ts";
+import { makeListing } from "./listing.ts";
+import { makeManifests } from "./manifests.ts";
+import { makeReferrers } from "./referrers.ts";
+import type { Registry } from "./registry.ts";
+import { type RegistryTraits, STANDARD_TRAITS } from "./traits.ts";
+import { makeUploads } from "./uploads.ts";
+
+/** Registries ask clients to say who they are; operators look for it in their logs. */
+const USER_AGENT = "drayage";
+
+/** Where and how to connect. */
+export interface ConnectSettings extends Omit<RegistrySettings, "auth" | "traits"> {
+  /**
+   * Who we are: fixed, or an effect for credentials that run out (cloud tokens). The effect is run for each request, so it
+   * must keep what it got. Tried in order; empty is anonymous.
+   */
+  readonly auth: ReadonlyArray<RegistryAuth> | Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
+  /** What differs from `STANDARD_TRAITS`. */
+  readonly traits?: Partial<RegistryTraits> | undefined;
+  /** Default: `drayage`. */
+  readonly userAgent?: string | undefined;
+}
+
+/**
+ * The standard client of one registry. Nothing is sent before the first method is run, so it cannot fail; the scope closes its connections and
+ * aborts what is under way. `url` may carry a path that stands before `/v2/`; `docker.io` is connected at `registry-1.docker.io`.
+ *
+ * It retries what is safe to repeat and mends itself within seconds (see `retry.ts`); requests that carry a blob are never repeated here.
+ */
+export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Registry, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { name, url } = settings;
+    const traits: RegistryTraits = { ...STANDARD_TRAITS, ...settings.traits };
+    const base = apiBase(url);
+    const http = yield* Effect.acquireRelease(
+      Effect.sync(() => makeHttp(base, settings.userAgent ?? USER_AGENT)),
+      (open) => Effect.promise(() => open.close()),
+    );
+    const limiter = makeLimiter(traits.concurrency, traits.requestsPerSecond);
+    const auth = isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
+    const exchange = makeExchange({ name, url: base, auth, http, limiter });
+    const manifests = makeManifests(base, exchange);
+    return {
+      name,
+      url,
+      traits,
+      ...manifests,
+      ...makeBlobs(base, exchange),
+      ...makeUploads(base, traits, exchange),
+      ...makeListing(base, traits.tagPageSize, exchange),
+      ...makeReferrers(base, traits, exchange, manifests.manifest),
+    };
+  });
+
+const isEffect = (auth: ConnectSettings["auth"]): auth is Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError> =>
+  Effect.isEffect(auth);
+
+/** The API's address: Docker Hub's has another name than the registry, and credentials never stand in it. */
+export const apiBase = (url: URL): URL => {
+  const base = new URL(url.href);
+  base.host = apiHost(url.host);
+  base.username = "";
+  base.password = "";
+  base.search = "";
+  base.hash = "";
+  return base;
+};

@@ -1,0 +1,154 @@
+import type { Readable } from "node:stream";
+import * as Effect from "effect/Effect";
+import type { RegistryAuth } from "./adapter.ts";
+import { foreignRefusal } from "./addresses.ts";
+import { type Authorizer, makeAuthorizer } from "./auth.ts";
+import type { Topic } from "./classify.ts";
+import type { RegistryError } from "./errors.ts";
+import { answerFailure, causeFailure, failure, type Place } from "./failure.ts";
+import type { Http, HttpAnswer, HttpRequest } from "./http.ts";
+import type { Limiter } from "./limit.ts";
+import { type Following, followRedirects } from "./redirect.ts";
+import { makeTokens } from "./token.ts";
+
+/** One request to a registry, before credentials. */
+export interface Call {
+  /** For errors: what is tried, e.g. `GET manifest`, and on what. */
+  readonly operation: string;
+  readonly reference: string;
+  readonly topic: Topic;
+  readonly method: HttpRequest["method"];
+  readonly url: URL;
+  readonly scopes: ReadonlyArray<string>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: Readable | Uint8Array | undefined;
+  readonly following?: Following | undefined;
+  readonly answerTimeoutMs?: number | undefined;
+}
+
+/** What a reader of an answer gets besides: the error that the answer means, and where we are. */
+export interface Context {
+  readonly place: Place;
+  readonly fail: (answer: HttpAnswer) => Promise<RegistryError>;
+}
+
+type Read<A> = (answer: HttpAnswer, context: Context) => Promise<A>;
+
+/** Sends calls with credentials, under the limits of the registry. It retries nothing: `retried` does, around it. */
+export interface Exchange {
+  /** Name of the registry, for errors. */
+  readonly name: string;
+  /** Sends, and reads the answer; what the reader leaves of the body is thrown away. */
+  readonly call: <A>(call: Call, read: Read<A>) => Effect.Effect<A, RegistryError>;
+  /** The same for a body that is read later: the permit is held until `release`, which the reader must arrange to be called. */
+  readonly open: <A>(
+    call: Call,
+    read: (answer: HttpAnswer, context: Context, release: () => void) => Promise<A>,
+  ) => Effect.Effect<A, RegistryError>;
+}
+
+export interface ExchangeOptions {
+  readonly name: string;
+  /** Base of the API, without `/v2/`. */
+  readonly url: URL;
+  readonly auth: Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
+  readonly http: Http;
+  readonly limiter: Limiter;
+}
+
+export const makeExchange = ({ name, url: registry, auth, http, limiter }: ExchangeOptions): Exchange => {
+  const authorizer: Authorizer = makeAuthorizer({
+    registry,
+    tokens: makeTokens(http, () => performance.now()),
+    ping: () =>
+      http.send({
+        method: "GET",
+        url: apiUrl(registry, ""),
+        headers: {},
+        signal: AbortSignal.timeout(PING_TIMEOUT_MS),
+      }),
+  });
+
+  const send = async (
+    call: Call,
+    identities: ReadonlyArray<RegistryAuth>,
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> => {
+    const place = placeOf(name, call);
+    const { method, body, answerTimeoutMs } = call;
+    const transmit = (url: URL, authorization: string | undefined): Promise<HttpAnswer> => {
+      const headers = authorization === undefined ? { ...call.headers } : { ...call.headers, authorization };
+      return http.send({ method, url, headers, body, signal, answerTimeoutMs });
+    };
+    const hop = (url: URL, own: boolean): Promise<HttpAnswer> =>
+      own
+        ? authorizer.transmit({
+            place,
+            identities,
+            scopes: call.scopes,
+            replayable: body === undefined || body instanceof Uint8Array,
+            send: (authorization) => transmit(url, authorization),
+          })
+        : transmit(url, undefined);
+
+    const own = call.url.origin === registry.origin;
+    const refusal = own ? undefined : foreignRefusal(call.url, registry);
+    if (refusal !== undefined)
+      throw failure(place, "unsafe-location", `${call.url.protocol}//${call.url.host} is refused: ${refusal}`);
+    const first = await hop(call.url, own);
+    return await followRedirects(first, { following: call.following ?? "nowhere", registry, place, send: hop });
+  };
+
+  const attempt = <A>(call: Call, read: Read<A>): Effect.Effect<A, RegistryError> => {
+    const place = placeOf(name, call);
+    const context: Context = {
+      place,
+      fail: (answer) => answerFailure(place, call.topic, answer, answer.url.origin === registry.origin),
+    };
+    return Effect.flatMap(auth, (identities) =>
+      Effect.tryPromise({
+        try: async (signal) => read(await send(call, identities, signal), context),
+        catch: (cause) => causeFailure(place, cause),
+      }),
+    );
+  };
+
+  return {
+    name,
+    call: (call, read) =>
+      limiter.run(
+        attempt(call, async (answer, context) => {
+          try {
+            return await read(answer, context);
+          } finally {
+            answer.release();
+          }
+        }),
+      ),
+    open: (call, read) =>
+      limiter.runHeld((release) => attempt(call, (answer, context) => read(answer, context, release))),
+  };
+};
+
+const PING_TIMEOUT_MS = 30_000;
+
+const placeOf = (registry: string, call: Call): Place => ({
+  registry,
+  operation: call.operation,
+  reference: call.reference,
+});
+
+/** `/v2/` and what follows, below the path that the registry's URL may have. Names and digests went through their grammar: nothing is encoded. */
+export const apiUrl = (registry: URL, path: string, query: Readonly<Record<string, string>> = {}): URL => {
+  const url = new URL(registry.href);
+  url.pathname = `${registry.pathname.replace(/\/+$/, "")}/v2/${path}`;
+  url.search = Object.entries(query)
+    .map(([key, value]) => `${key}=${value}`)
+    .join("&");
+  url.hash = "";
+  return url;
+};
+
+/** Scope of a token: `repository:name:actions`. Source: distribution token specification, "Resource scope grammar". */
+export const repositoryScope = (repository: string, actions: "pull" | "pull,push" | "delete"): string =>
+  `repository:${repository}:${actions}`;

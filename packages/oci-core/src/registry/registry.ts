@@ -1,0 +1,105 @@
+import type { Readable } from "node:stream";
+import type * as Effect from "effect/Effect";
+import type * as Stream from "effect/Stream";
+import type { Digest, RepositoryName, Tag } from "../model/brand.ts";
+import type { Descriptor } from "../model/descriptor.ts";
+import type { Manifest } from "../model/manifest.ts";
+import type { RegistryError } from "./errors.ts";
+import type { RegistryTraits } from "./traits.ts";
+
+/** What HEAD tells: enough to decide whether two sides agree. */
+export interface Resolved {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+}
+
+/** A blob that is being read: a back-pressured stream of exactly `size` bytes, not yet verified. */
+export interface BlobBody {
+  /** Bytes that `stream` gives: the blob's size less `from`. */
+  readonly size: number;
+  /** Fails with `RegistryError` (`network`, `stalled`, `digest-mismatch` for a wrong length); an error that nobody heard waits in `stream.errored`. */
+  readonly stream: Readable;
+}
+
+/** How an upload began: the registry already has the blob (mounted), or an upload session is open. */
+export type UploadStart = { readonly _tag: "Mounted" } | { readonly _tag: "Opened"; readonly location: URL };
+
+/**
+ * One registry, with its credentials, limits and traits: the whole of what the copy engine asks for.
+ * Every method fails with `RegistryError` alone, and honours interruption by aborting its request.
+ * Source: OCI distribution-spec v1.1.1, end-1 to end-14.
+ */
+export interface Registry {
+  /** Its name in the configuration, or its host: used in errors, metrics and as the key of the blob index. */
+  readonly name: string;
+  readonly url: URL;
+  readonly traits: RegistryTraits;
+
+  /**
+   * HEAD; GET where HEAD leaves something open (no digest, type or length, or HEAD is not supported). `undefined`: nothing is there as far
+   * as HEAD can tell. It is NO proof of absence: a 404 of HEAD has no body, so a proxy or the wrong backend may have
+   * sent it. Whoever wants to delete because of it asks `manifest`, which fails with `not-found` only if the registry said so.
+   */
+  readonly resolve: (
+    repository: RepositoryName,
+    reference: Tag | Digest,
+  ) => Effect.Effect<Resolved | undefined, RegistryError>;
+  /**
+   * GET with every manifest type in Accept; bytes verified against a digest reference, hashed for a tag; at most 8 MiB.
+   * Fails with `manifest-refused` for a document that can never be copied (see `parseManifest`).
+   * Fails with `not-found` only when the registry said MANIFEST_UNKNOWN or `repository-unknown` on NAME_UNKNOWN.
+   */
+  readonly manifest: (repository: RepositoryName, reference: Tag | Digest) => Effect.Effect<Manifest, RegistryError>;
+  /** PUT of the very bytes. Fails if the registry names another digest. `subjectAccepted`: answered with OCI-Subject. */
+  readonly putManifest: (
+    repository: RepositoryName,
+    reference: Tag | Digest,
+    manifest: Pick<Manifest, "bytes" | "mediaType" | "digest">,
+  ) => Effect.Effect<{ readonly subjectAccepted: boolean }, RegistryError>;
+
+  readonly hasBlob: (repository: RepositoryName, digest: Digest) => Effect.Effect<boolean, RegistryError>;
+  /**
+   * Opens a read from byte `from` (Range; a registry that ignores it sends the whole blob, of which the first `from` bytes are skipped).
+   * Redirects are followed without credentials. The caller drains or destroys the stream: until then it holds one of `traits.concurrency`.
+   */
+  readonly blob: (
+    repository: RepositoryName,
+    descriptor: Descriptor,
+    from?: number,
+  ) => Effect.Effect<BlobBody, RegistryError>;
+  /** POST …/uploads/, with `mount` and `from` when a repository that holds the blob is known. */
+  readonly startUpload: (
+    repository: RepositoryName,
+    mount?: { readonly digest: Digest; readonly from: RepositoryName },
+  ) => Effect.Effect<UploadStart, RegistryError>;
+  /**
+   * Sends the whole body to an open upload, in the form of `traits.upload`, and commits it under the digest.
+   * The body must have been wrapped by `verified` so that it errors rather than ends on wrong bytes.
+   */
+  readonly upload: (
+    repository: RepositoryName,
+    location: URL,
+    descriptor: Descriptor,
+    body: Readable | Uint8Array,
+  ) => Effect.Effect<void, RegistryError>;
+  /** DELETE of an upload that is given up. Failures are of no consequence and are not reported. */
+  readonly cancelUpload: (repository: RepositoryName, location: URL) => Effect.Effect<void>;
+
+  /** tags/list, page by page, in the order of the registry (may be unsorted). Digest-tags are included. A missing repository fails with `repository-unknown`. */
+  readonly tags: (repository: RepositoryName) => Stream.Stream<ReadonlyArray<Tag>, RegistryError>;
+  /** `_catalog`, page by page. Many registries refuse it: `unsupported` or `denied`. */
+  readonly repositories: () => Stream.Stream<ReadonlyArray<RepositoryName>, RegistryError>;
+  /** Descriptors whose subject is `digest`, by API or fallback tag, whichever the registry has. A throttled listing is an error, never "none". */
+  readonly referrers: (
+    repository: RepositoryName,
+    digest: Digest,
+  ) => Effect.Effect<ReadonlyArray<Descriptor>, RegistryError>;
+
+  /** DELETE manifests/<tag or digest>. `false`: it was not there. */
+  readonly deleteManifest: (
+    repository: RepositoryName,
+    reference: Tag | Digest,
+  ) => Effect.Effect<boolean, RegistryError>;
+}
