@@ -1,0 +1,2 @@
+/** JFrog Artifactory (`type: artifactory`): its traits, its webhooks, its catalogue. */
+export { artifactoryAdapter } from "./adapter.ts";

@@ -1,0 +1,21 @@
+import { type Adapter, connectRegistry, type RegistryTraits, STANDARD_TRAITS } from "@drayage/oci-core";
+import { authenticateDistribution } from "./authenticate.ts";
+import { parseDistribution } from "./parse.ts";
+
+/**
+ * What is asked of a registry that nothing is known of. Works with docker-registry 2.8 and distribution 3.x: one whole PUT for a blob,
+ * mount and open in one POST, the referrers API asked once. A tag is deleted by its name where that works: 2.8 answers 400
+ * DIGEST_INVALID, and then only a digest with all its tags can go. Source: facts/oci.md, section on docker-registry.
+ */
+const traits: RegistryTraits = { ...STANDARD_TRAITS, tagDelete: "probe" };
+
+/** Any registry that keeps the OCI distribution specification, with the notifications of CNCF distribution. */
+export const ociAdapter: Adapter = {
+  type: "oci",
+  traits,
+  connect: (settings) => connectRegistry({ ...settings, traits: { ...traits, ...settings.traits } }),
+  // With `includereferences` a body lists every layer or child of a manifest (facts/event-sources.md 0).
+  notificationBytesMax: 8 * 1024 * 1024,
+  authenticate: authenticateDistribution,
+  parse: parseDistribution,
+};
