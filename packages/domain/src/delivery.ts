@@ -1,0 +1,63 @@
+import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
+import type { SourceTag } from "./event.ts";
+
+export type Depth = "tag" | "referrers" | "deep";
+
+/** What an event asks of one target: bring this name up to at least this log position. Two of them for one name become one (idea 2). */
+export interface DeliveryRequest {
+  readonly target: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  readonly source: SourceTag;
+  readonly route: string;
+  readonly position: number;
+  readonly depth: Depth;
+  /** Higher goes first. */
+  readonly priority: number;
+  /** When the cause was recorded: the age of the oldest pending one is the lag. */
+  readonly requestedAt: Date;
+  /** A drift that a reconciliation found does not wake a parked delivery; news from the source does. */
+  readonly wakesParked: boolean;
+}
+
+export interface RescanRequest {
+  readonly registry: string;
+  readonly repository: RepositoryName;
+  readonly position: number;
+  readonly reason: string;
+}
+
+/** A signature, attestation or SBOM arrived for `subject`: every delivery that holds it is asked for again at depth `referrers`. The store finds them, it knows their graphs. */
+export interface ReferrerRequest {
+  readonly registry: string;
+  readonly repository: RepositoryName;
+  readonly subject: Digest;
+  readonly position: number;
+  readonly requestedAt: Date;
+}
+
+/** `idle`: done = requested. `pending`: waits for a worker (or for `dueAt`). `leased`: a worker has it. `parked`: waits for a person or for news. */
+export type DeliveryState = "idle" | "pending" | "leased" | "parked";
+
+/** What a worker is given: everything it must know without reading the log or the database. */
+export interface WorkItem {
+  readonly delivery: string;
+  /** Grows with each claim; an outcome counts only while it is current. */
+  readonly generation: number;
+  readonly target: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  readonly source: SourceTag;
+  readonly route: string;
+  /** The requested position captured at the claim: becomes `done` on success. */
+  readonly claimed: number;
+  readonly depth: Depth;
+  /** Attempts since the last success, this one included: 1 is the first. */
+  readonly attempt: number;
+  /** Digests that we put or adopted under this name, or were about to put when we stopped: any of them at the target is ours. Empty: not owned. */
+  readonly owned: ReadonlyArray<Digest>;
+  /** When the source was first proven to lack the tag, in this streak. */
+  readonly absentSince?: Date | undefined;
+  readonly requestedAt: Date;
+  readonly leaseUntil: Date;
+}

@@ -1,0 +1,122 @@
+/**
+ * When a failed delivery is tried again: one table, one owner. The client below makes a few quick attempts of its own; what arrives
+ * here failed for longer. News of the source starts the count anew (packages/delivery).
+ */
+
+/** Reasons of oci-core's `RegistryError`, written again because the domain knows only the model: passing a `CopyError` here fails to compile when one is missing. */
+export type RegistryFailure =
+  | "not-found"
+  | "repository-unknown"
+  | "unauthorized"
+  | "denied"
+  | "rate-limited"
+  | "unavailable"
+  | "network"
+  | "stalled"
+  | "digest-mismatch"
+  | "too-large"
+  | "invalid-response"
+  | "invalid-request"
+  | "unsupported"
+  | "upload-lost"
+  | "content-missing"
+  | "conflict"
+  | "unsafe-location";
+/** Reasons of oci-core's copy engine. */
+export type GraphFailure = "manifest-refused" | "graph-too-large" | "source-moved";
+/** Reasons of our own. */
+export type OwnFailure =
+  | "absence-unproven" // the source lacks the tag, but the proof could not be made
+  | "guard-refused" // the limit on deletions is reached
+  | "approval-needed" // a whole repository vanished
+  | "rival-source" // another source owns the name at the target
+  | "internal"; // a bug of ours: the image is poisoned for us, others go on
+export type FailureReason = RegistryFailure | GraphFailure | OwnFailure;
+
+/** Milliseconds between attempts, doubling from `base` to `cap`, and after how many attempts to park. */
+interface Row {
+  readonly base: number;
+  readonly cap: number | { readonly source: number; readonly target: number };
+  /** Attempts in all, the first included; then parked. `for-ever`: the other side is down, and waiting is all there is to do. */
+  readonly attempts: number | "for-ever";
+}
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+/**
+ * The other side is away. A target is asked again after at most 30 s, so that it is level soon after it is back. A source feeds every target, and all
+ * their workers ask it, so it is asked ten times more seldom.
+ */
+const AWAY: Row = { base: SECOND, cap: { source: 5 * MINUTE, target: 30 * SECOND }, attempts: "for-ever" };
+/** Throttled: asking seldom is the cure. */
+const THROTTLED: Row = { base: 2 * SECOND, cap: 5 * MINUTE, attempts: "for-ever" };
+/** Mended by a person (rights, secrets, a repository to create): soon at first, for the rotation that is under way; 12 attempts last about two hours at most. */
+const PERSON: Row = { base: 5 * SECOND, cap: 15 * MINUTE, attempts: 12 };
+/** Wrong bytes or wrong state of one image: may be a cache that catches up, else it is for ever. */
+const DOUBTFUL: Row = { base: 2 * SECOND, cap: 5 * MINUTE, attempts: 8 };
+/** A proxy's error page comes and goes with an outage of hours: 60 attempts at 5 minutes are about five. */
+const GARBLED: Row = { base: 5 * SECOND, cap: 5 * MINUTE, attempts: 60 };
+/** Will not change by itself. */
+const NEVER: Row = { base: 0, cap: 0, attempts: 1 };
+
+/** The retry table. */
+const TABLE: Readonly<Record<FailureReason, Row>> = {
+  network: AWAY,
+  unavailable: AWAY,
+  stalled: AWAY,
+  "rate-limited": THROTTLED,
+  unauthorized: PERSON,
+  denied: PERSON,
+  "repository-unknown": PERSON,
+  "absence-unproven": PERSON,
+  "not-found": DOUBTFUL,
+  "digest-mismatch": DOUBTFUL,
+  "content-missing": DOUBTFUL,
+  "upload-lost": DOUBTFUL,
+  "source-moved": DOUBTFUL,
+  internal: DOUBTFUL,
+  "invalid-response": GARBLED,
+  "too-large": NEVER,
+  "invalid-request": NEVER,
+  unsupported: NEVER,
+  conflict: NEVER,
+  "unsafe-location": NEVER,
+  "manifest-refused": NEVER,
+  "graph-too-large": NEVER,
+  "guard-refused": NEVER,
+  "approval-needed": NEVER,
+  "rival-source": NEVER,
+};
+
+/** Full jitter may say 0: a claim a tenth of a second later costs nothing and keeps a failing delivery out of a hot loop. */
+const DELAY_MS_MIN = 100;
+/** A registry that asks for more than an hour is asked after an hour: a wrong clock there must not silence us for a year. */
+const RETRY_AFTER_MS_MAX = 60 * MINUTE;
+/** 2^30 times any base is over every cap; more would only risk infinity. */
+const DOUBLINGS_MAX = 30;
+
+/** Whether a reason is retried at all. */
+export const isRetryable = (reason: FailureReason): boolean => TABLE[reason].attempts !== 1;
+
+/**
+ * When to try again, or that a person has to look. Exponential with full jitter, so that a thousand deliveries that failed together
+ * do not come back together; `Retry-After` is a floor that jitter cannot undercut.
+ */
+export const nextAttempt = (given: {
+  readonly reason: FailureReason;
+  readonly side: "source" | "target" | "drayage";
+  /** The attempt that just failed: 1 is the first. */
+  readonly attempt: number;
+  readonly retryAfterMs?: number | undefined;
+  /** In [0, 1). */
+  readonly random: number;
+  readonly now: Date;
+}): { readonly at: Date } | "park" => {
+  const row = TABLE[given.reason];
+  if (row.attempts !== "for-ever" && given.attempt >= row.attempts) return "park";
+  const cap = typeof row.cap === "number" ? row.cap : row.cap[given.side === "source" ? "source" : "target"];
+  const doublings = Math.min(Math.max(given.attempt, 1) - 1, DOUBLINGS_MAX);
+  const jittered = given.random * Math.min(cap, row.base * 2 ** doublings);
+  const floor = Math.min(given.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
+  return { at: new Date(given.now.getTime() + Math.round(Math.max(DELAY_MS_MIN, floor, jittered))) };
+};
