@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { resolve } from "node:path";
+import type { Route, TagSelection } from "@drayage/domain";
+import type { NotificationSecrets, RegistryAuth } from "@drayage/oci-core";
+import * as Redacted from "effect/Redacted";
+import type { Config, RegistryConfig } from "./model.ts";
+import type { WireHead, WireRoute } from "./wire.ts";
+
+/** The name of a route that was given none: `lab-to-prod`, `lab-to-eu-us`. */
+export const defaultRouteName = (route: {
+  readonly from: string;
+  readonly to: ReadonlyArray<{ readonly registry: string }>;
+}): string => `${route.from}-to-${[...new Set(route.to.map((target) => target.registry))].join("-")}`;
+
+/** A route as the domain knows it. */
+export const buildRoute = (wire: WireRoute): Route => ({
+  name: wire.name ?? defaultRouteName(wire),
+  from: wire.from,
+  select: { repositories: wire.select.repositories, tags: tagSelection(wire.select.tags) },
+  to: wire.to,
+  referrers: wire.referrers,
+  overwrite: typeof wire.overwrite === "object" ? wire.overwrite : wire.overwrite ? "always" : "never",
+  existing: wire.existing,
+  deletes: wire.deletes === "ignore" ? { mode: "ignore" } : wire.deletes,
+  priority: wire.priority,
+});
+const tagSelection = (tags: WireRoute["select"]["tags"]): TagSelection => {
+  if ("semver" in tags) return { _tag: "Semver", range: tags.semver };
+  if ("regex" in tags) return { _tag: "Regex", pattern: tags.regex };
+  return { _tag: "Globs", globs: tags };
+};
+
+/** The configuration as every app sees it. `directory`: where relative paths start from. */
+export const buildConfig = (head: WireHead, routes: ReadonlyArray<Route>, directory: string): Config => {
+  const config: Omit<Config, "revision"> = {
+    instance: head.instance,
+    database:
+      head.database === "embedded"
+        ? { _tag: "Embedded" }
+        : { _tag: "Server", url: Redacted.make(head.database, { label: "database" }) },
+    dataDir: resolve(directory, head.dataDir),
+    http: head.http,
+    registries: Object.fromEntries(
+      Object.entries(head.registries).map(([name, wire]) => [name, buildRegistry(name, wire)]),
+    ),
+    routes,
+    guard: { perRepository: head.guard.perRepository, perTarget: head.guard.perTarget },
+    reconcile: { changed: head.reconcile.changed.cron, full: head.reconcile.full.cron },
+    retention: head.retention,
+    admin: head.admin,
+  };
+  return { ...config, revision: revisionOf(config) };
+};
+
+type WireRegistry = WireHead["registries"][string];
+const buildRegistry = (name: string, wire: WireRegistry): RegistryConfig => ({
+  name,
+  type: wire.type,
+  url: wire.url,
+  auth: buildAuth(name, wire.auth),
+  access: wire.access,
+  notifications: buildSecrets(name, wire.notifications),
+  traits: {
+    ...(wire.limits.concurrency === undefined ? {} : { concurrency: wire.limits.concurrency }),
+    ...(wire.limits.requestsPerSecond === undefined ? {} : { requestsPerSecond: wire.limits.requestsPerSecond }),
+  },
+});
+const buildAuth = (registry: string, auth: WireRegistry["auth"]): RegistryConfig["auth"] => {
+  if (auth === "docker-config") return auth;
+  if (auth === "anonymous") return [{ _tag: "Anonymous" }];
+  return (Array.isArray(auth) ? auth : [auth]).map(
+    (one): RegistryAuth =>
+      "token" in one
+        ? { _tag: "Bearer", token: Redacted.make(one.token, { label: `${registry} token` }) }
+        : {
+            _tag: "Basic",
+            username: one.username,
+            password: Redacted.make(one.password, { label: `${registry} password` }),
+          },
+  );
+};
+const buildSecrets = (registry: string, wire: WireRegistry["notifications"]): NotificationSecrets => {
+  const secrets = wire.secret === undefined ? [] : Array.isArray(wire.secret) ? wire.secret : [wire.secret];
+  return {
+    scheme: wire.scheme,
+    secrets: secrets.map((text) => Redacted.make(text, { label: `${registry} notification secret` })),
+  };
+};
+
+/** 48 bits: enough to tell the revisions of one installation apart, short enough to read out. */
+const REVISION_LENGTH = 12;
+
+/**
+ * The same for every process that would decide the same: secrets do not count (they rotate), nor does what is of one machine only
+ * (data directory, ports).
+ */
+const revisionOf = (config: Omit<Config, "revision">): string => {
+  const { dataDir: _dataDir, http: _http, ...rest } = config;
+  return createHash("sha256").update(canonical(rest)).digest("hex").slice(0, REVISION_LENGTH);
+};
+/** JSON with sorted keys; secrets are a fixed word. */
+const canonical = (value: unknown): string => {
+  if (Redacted.isRedacted(value)) return '"<secret>"';
+  if (value instanceof URL) return JSON.stringify(value.href);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  const sorted = entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([key, entry]) => `${JSON.stringify(key)}:${canonical(entry)}`).join(",")}}`;
+};
