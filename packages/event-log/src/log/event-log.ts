@@ -1,0 +1,105 @@
+import * as Context from "effect/Context";
+import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import type * as Stream from "effect/Stream";
+import type { Kysely } from "kysely";
+import { Database, type DatabaseShape } from "../database/database.ts";
+import { checkEvents } from "./check-event.ts";
+import { readCheckpoint } from "./checkpoint.ts";
+import { EventInvalid, LogUnavailable, toLogUnavailable } from "./errors.ts";
+import { makeGroupCommit } from "./group-commit.ts";
+import { insertEvents } from "./insert.ts";
+import type { Appended, NewEvent, RawNotification, RecordedEvent } from "./model.ts";
+import { type Pruned, type PruneOptions, prune } from "./prune.ts";
+import { insertRaw } from "./raw-notification.ts";
+import {
+  type ReadBackwardOptions,
+  type ReadOptions,
+  readBackward,
+  readForward,
+  readHead,
+  readPositionAt,
+} from "./read.ts";
+import { type SubscribeOptions, subscribe } from "./subscribe.ts";
+
+/** The append-only log: events of any type, in one order. */
+export interface EventLogShape {
+  /**
+   * Appends the events of one call together, in order, and answers after they are on disk. Without events it only keeps
+   * the raw notification. Fails with a transient `LogUnavailable` at once when too much is waiting.
+   */
+  readonly append: (
+    events: ReadonlyArray<NewEvent>,
+    options?: { readonly raw?: RawNotification | undefined },
+  ) => Effect.Effect<ReadonlyArray<Appended>, LogUnavailable | EventInvalid>;
+  /** Ascending by position. */
+  readonly read: (options: ReadOptions) => Effect.Effect<ReadonlyArray<RecordedEvent>, LogUnavailable>;
+  /** Descending by position: the newest first. */
+  readonly readBackward: (options: ReadBackwardOptions) => Effect.Effect<ReadonlyArray<RecordedEvent>, LogUnavailable>;
+  /** Position of the last event, 0 in an empty log. */
+  readonly head: Effect.Effect<number, LogUnavailable>;
+  /** Position of the last event recorded before `time`: `read({ after })` begins with what came at that time. */
+  readonly positionAt: (time: Date) => Effect.Effect<number, LogUnavailable>;
+  /** Batches of all events after a position, for ever; waits out lost connections. */
+  readonly subscribe: (options: SubscribeOptions) => Stream.Stream<ReadonlyArray<RecordedEvent>, LogUnavailable>;
+  /** Undefined: this subscriber has none yet. Moved by `advanceWithin`. */
+  readonly checkpoint: (subscriber: string) => Effect.Effect<number | undefined, LogUnavailable>;
+  readonly prune: (options: PruneOptions) => Effect.Effect<Pruned, LogUnavailable>;
+}
+
+/** What is in flight at the end gets so long; the limit of a statement is longer, but a stop has to end. */
+const CLOSE_MS = 10_000;
+
+export class EventLog extends Context.Service<EventLog, EventLogShape>()("@drayage/event-log/EventLog") {
+  /** Over the tables of `eventLogMigrations`. Closing the scope answers what was taken in. */
+  static readonly layer: Layer.Layer<EventLog, never, Database> = Layer.effect(
+    EventLog,
+    Effect.flatMap(Effect.service(Database), (database) => makeEventLog(database)),
+  );
+}
+
+const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape) {
+  const { kysely } = database;
+  const query = <A>(operation: string, f: (db: Kysely<object>) => Promise<A>): Effect.Effect<A, LogUnavailable> =>
+    Effect.mapError(
+      database.attempt(operation, () => f(kysely)),
+      toLogUnavailable,
+    );
+  const group = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      makeGroupCommit(({ events, raw }) =>
+        kysely.transaction().execute(async (trx) => {
+          await insertRaw(trx, raw);
+          return insertEvents(trx, events);
+        }),
+      ),
+    ),
+    (open) => Effect.ignore(Effect.timeout(Effect.promise(open.close), CLOSE_MS)),
+  );
+
+  const append: EventLogShape["append"] = (events, options) =>
+    Effect.suspend((): Effect.Effect<ReadonlyArray<Appended>, LogUnavailable | EventInvalid> => {
+      const checked = checkEvents(events);
+      if (checked instanceof EventInvalid) return Effect.fail(checked);
+      const raw = options?.raw === undefined ? [] : [options.raw];
+      if (checked.length === 0 && raw.length === 0) return Effect.succeed([]);
+      return Effect.callback((resume) => {
+        const takeBack = group.append({ events: checked, raw }, (answer) =>
+          resume(answer instanceof LogUnavailable ? Effect.fail(answer) : Effect.succeed(answer)),
+        );
+        return Effect.sync(takeBack);
+      });
+    });
+  const read = (options: ReadOptions) => query("read events", (db) => readForward(db, options));
+
+  return EventLog.of({
+    append,
+    read,
+    readBackward: (options) => query("read events backward", (db) => readBackward(db, options)),
+    head: query("read head", readHead),
+    positionAt: (time) => query("find position", (db) => readPositionAt(db, time)),
+    subscribe: (options) => subscribe(read, database.listen, options),
+    checkpoint: (subscriber) => query("read checkpoint", (db) => readCheckpoint(db, subscriber)),
+    prune: (options) => query("prune", (db) => prune(db, options)),
+  });
+});

@@ -1,0 +1,50 @@
+import { sql } from "kysely";
+import { newEventId } from "./event-id.ts";
+import type { OpenTransaction } from "./insert.ts";
+import type { RawNotification } from "./model.ts";
+
+/**
+ * Headers that say what a notification is and never who may send it. All others are dropped: secrets come under any name
+ * (`authorization`, `x-jfrog-event-auth`, `x-hub-signature-256`, a token of one's own choice).
+ */
+const HEADERS_KEPT: ReadonlySet<string> = new Set([
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "date",
+  "traceparent",
+  "user-agent",
+  "x-amz-sns-message-id",
+  "x-amz-sns-message-type",
+  "x-amz-sns-topic-arn",
+  "x-github-delivery",
+  "x-github-event",
+  "x-github-hook-id",
+  "x-request-id",
+]);
+/** Attributes of a CloudEvent in binary mode (HTTP binding, section 3.1.3). */
+const HEADER_PREFIX_KEPT = "ce-";
+/** More than any sender needs; the rest is cut. */
+const HEADER_CHARACTERS_MAX = 1_000;
+
+export const keptHeaders = (headers: RawNotification["headers"]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => {
+      const lower = name.toLowerCase();
+      if (value === undefined || !(HEADERS_KEPT.has(lower) || lower.startsWith(HEADER_PREFIX_KEPT))) return [];
+      const text = typeof value === "string" ? value : value.join(", ");
+      return [[lower, text.slice(0, HEADER_CHARACTERS_MAX).toWellFormed().replaceAll("\u0000", "")]];
+    }),
+  );
+
+/** The same id again is a repetition after an uncertain commit. Needs no lock and no order: belongs before `insertEvents` in a transaction. */
+export const insertRaw = async (trx: OpenTransaction, all: ReadonlyArray<RawNotification>): Promise<void> => {
+  if (all.length === 0) return;
+  await sql`
+    insert into raw_notification (id, received_at, registry, headers, body)
+    select * from unnest(
+      ${all.map((raw) => raw.id ?? newEventId())}::uuid[], ${all.map((raw) => raw.receivedAt.toISOString())}::timestamptz[],
+      ${all.map((raw) => raw.registry)}::text[], ${all.map((raw) => JSON.stringify(keptHeaders(raw.headers)))}::jsonb[],
+      ${all.map((raw) => Buffer.from(raw.body.buffer, raw.body.byteOffset, raw.body.byteLength))}::bytea[])
+    on conflict (id) do nothing`.execute(trx);
+};
