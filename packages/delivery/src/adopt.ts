@@ -1,0 +1,29 @@
+import { Database, type DatabaseError } from "@drayage/event-log";
+import * as Effect from "effect/Effect";
+import { sql } from "kysely";
+
+/**
+ * Hands back every lease at once, so that a start after kill -9 does not wait for them to run out. Returns how many deliveries
+ * and rescans that were.
+ *
+ * **Only for the owner of an embedded database, before it starts its own workers.** There the owner lock proves that no other
+ * process of ours runs, so whoever held these leases is dead: it sends nothing more, and what it was about to put was
+ * written down as intended, so it is not taken for a stranger's. On a server other workers may be alive: taking their
+ * leases would not corrupt our books (the generation moves at the next claim) but would let two of them put the same tag,
+ * so there a lease has to run out.
+ *
+ * It counts as an attempt, like a lease that ran out.
+ */
+export const releaseLeasesOfDeadWorkers: Effect.Effect<number, DatabaseError, Database> = Effect.gen(function* () {
+  const { transaction } = yield* Database;
+  return yield* transaction("hand back the leases of dead workers", async (trx) => {
+    const deliveries = await sql`
+      update delivery set state = 'pending', waiting = false, due_at = now(), attempts = attempts + 1,
+        lease_owner = null, lease_until = null
+      where state = 'leased' returning 1`.execute(trx);
+    const rescans = await sql`
+      update rescan set lease_owner = null, lease_until = null, due_at = now()
+      where lease_until is not null returning 1`.execute(trx);
+    return deliveries.rows.length + rescans.rows.length;
+  });
+});

@@ -1,0 +1,129 @@
+import type { WorkItem } from "@drayage/domain";
+import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
+import { depthOf } from "./depth.ts";
+import { CANDIDATES_PER_CLAIM, CLAIM_MOST, DUE_BATCH_MOST } from "./limits.ts";
+import { type SourceColumns, toDigest, toRepository, toSource, toTag } from "./rows.ts";
+
+export interface ClaimOptions {
+  readonly target: string;
+  readonly worker: string;
+  readonly limit: number;
+  readonly leaseMs: number;
+  /** The last repository that had its turn: those after it come first. Empty at the beginning. */
+  readonly after: string;
+}
+export interface Claimed {
+  readonly items: ReadonlyArray<WorkItem>;
+  /** For the next claim. */
+  readonly after: string;
+}
+
+/**
+ * Takes due deliveries of one target. Its cost does not grow with the backlog: what is due or expired is turned over in a
+ * bounded batch, then candidates are found by index, both the oldest of all and the oldest of the next repositories in turn,
+ * so that a thousand tags pushed to one repository do not hold up the others.
+ */
+export const claim = async (db: QueryExecutorProvider, options: ClaimOptions): Promise<Claimed> => {
+  const limit = Math.min(Math.max(0, Math.trunc(options.limit)), CLAIM_MOST);
+  if (limit === 0) return { items: [], after: options.after };
+  await turnOver(options.target).execute(db);
+  const { rows } = await take({ ...options, limit }).execute(db);
+  const items = rows.toSorted((a, b) => a.place - b.place).map(toItem);
+  // Fewer turns than asked for: the end of the alphabet was reached, begin again.
+  const [first] = rows;
+  return { items, after: first !== undefined && first.turns >= limit ? (first.last_turn ?? "") : "" };
+};
+
+/** An expired lease counts as an attempt: an image that brings its worker down must not come back at full speed for ever. */
+const turnOver = (target: string): RawBuilder<unknown> => sql`
+  with due as (
+    update delivery set waiting = false where id in (
+      select id from delivery where target = ${target} and state = 'pending' and waiting and due_at <= now()
+      order by due_at limit ${DUE_BATCH_MOST} for update skip locked)
+  )
+  update delivery set state = 'pending', waiting = false, due_at = now(), attempts = attempts + 1,
+    lease_owner = null, lease_until = null
+  where id in (
+    select id from delivery where target = ${target} and state = 'leased' and lease_until <= now()
+    order by lease_until limit ${DUE_BATCH_MOST} for update skip locked)`;
+
+const take = ({ target, worker, limit, leaseMs, after }: ClaimOptions): RawBuilder<ClaimRow> => {
+  const ready = sql`target = ${target} and state = 'pending' and not waiting`;
+  return sql<ClaimRow>`
+  with recursive top as (
+    select priority from delivery where ${ready} order by priority desc limit 1
+  ), turn (repository, n) as (
+    (select repository, 1 from delivery where ${ready} and priority = (select priority from top)
+      and repository > ${after} order by repository limit 1)
+    union all
+    select (select d.repository from delivery d where ${ready} and d.priority = (select priority from top)
+      and d.repository > turn.repository order by d.repository limit 1), n + 1
+    from turn where turn.repository is not null and n < ${limit}::int
+  ), candidate as (
+    (select id, repository, priority, requested_at from delivery where ${ready}
+      order by priority desc, requested_at, id limit ${limit * CANDIDATES_PER_CLAIM})
+    union
+    select oldest.* from turn cross join lateral (
+      select id, repository, priority, requested_at from delivery d where ${ready}
+        and d.priority = (select priority from top) and d.repository = turn.repository
+      order by requested_at, id limit 1) oldest
+  ), ranked as (
+    select id, priority, requested_at,
+      row_number() over (partition by priority, repository order by requested_at, id) as round
+    from candidate
+  ), chosen as (
+    select d.id, row_number() over (order by r.priority desc, r.round, r.requested_at, d.id) as place
+    from ranked r join delivery d on d.id = r.id
+  ), locked as (
+    select d.id, chosen.place from chosen join delivery d on d.id = chosen.id
+    where d.state = 'pending' and not d.waiting
+    order by chosen.place limit ${limit} for update of d skip locked
+  )
+  update delivery d set
+    state = 'leased', generation = d.generation + 1, claimed = d.requested,
+    claimed_depth = greatest(d.claimed_depth, d.depth), depth = 0,
+    since_claim_at = null, since_claim_news = false, parked_at = null,
+    lease_owner = ${worker}, lease_until = clock_timestamp() + ${leaseMs}::float8 * interval '1 millisecond'
+  from locked where d.id = locked.id
+  returning d.id::text as id, d.generation::float8 as generation, d.target, d.repository, d.tag, d.source_registry,
+    d.source_repository, d.source_tag, d.route, d.claimed::float8 as claimed, d.claimed_depth, d.attempts, d.held_digest,
+    d.intended, d.absent_since, d.requested_at, d.lease_until, locked.place::int as place,
+    (select count(repository)::int from turn) as turns, (select max(repository) from turn) as last_turn`;
+};
+
+interface ClaimRow extends SourceColumns {
+  readonly id: string;
+  readonly generation: number;
+  readonly target: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly route: string;
+  readonly claimed: number;
+  readonly claimed_depth: number;
+  readonly attempts: number;
+  readonly held_digest: string | null;
+  readonly intended: ReadonlyArray<string>;
+  readonly absent_since: Date | null;
+  readonly requested_at: Date;
+  readonly lease_until: Date;
+  readonly place: number;
+  readonly turns: number;
+  readonly last_turn: string | null;
+}
+
+const toItem = (row: ClaimRow): WorkItem => ({
+  delivery: row.id,
+  generation: row.generation,
+  target: row.target,
+  repository: toRepository(row.repository),
+  tag: toTag(row.tag),
+  source: toSource(row),
+  route: row.route,
+  claimed: row.claimed,
+  depth: depthOf(row.claimed_depth),
+  attempt: row.attempts + 1,
+  owned: [...new Set([...(row.held_digest === null ? [] : [row.held_digest]), ...row.intended])].map(toDigest),
+  absentSince: row.absent_since ?? undefined,
+  requestedAt: row.requested_at,
+  leaseUntil: row.lease_until,
+});

@@ -1,0 +1,121 @@
+import type { DeliveryRequest, Guard, OutcomeEvent, ReferrerRequest } from "@drayage/domain";
+import * as Effect from "effect/Effect";
+import * as PubSub from "effect/PubSub";
+import type { DeliveryBus } from "../bus.ts";
+import { coalesce, nameOf, sameSource } from "../coalesce.ts";
+import { depthToNumber } from "../depth.ts";
+import type { NameConflict } from "../upsert.ts";
+import { type MemoryState, makeMemoryBus } from "./memory-bus.ts";
+import { newRow, type Row } from "./row.ts";
+import { ask } from "./transitions.ts";
+
+/** Deliveries of one process, gone with it: for tests, simulations and demonstrations. */
+export interface MemoryDeliveries {
+  readonly bus: DeliveryBus;
+  /** As `requestWithin`. */
+  readonly request: (requests: ReadonlyArray<DeliveryRequest>) => ReadonlyArray<NameConflict>;
+  /** As `takeOverWithin`. */
+  readonly takeOver: (requests: ReadonlyArray<DeliveryRequest>) => void;
+  /** As `referrersWithin`. */
+  readonly referrers: (target: string, requests: ReadonlyArray<ReferrerRequest>) => number;
+  /** As `retryParked`, without the event. Returns how many. */
+  readonly retryParked: () => number;
+  /** Every row as it is now. */
+  readonly rows: () => ReadonlyArray<Row>;
+  /** Outcomes in the order of their reports. */
+  readonly events: () => ReadonlyArray<OutcomeEvent>;
+}
+
+/** `now` in milliseconds: a test hands in its own clock. */
+export const makeMemoryDeliveries = (options: {
+  readonly guard: Guard;
+  readonly now?: (() => number) | undefined;
+}): Effect.Effect<MemoryDeliveries> =>
+  Effect.gen(function* () {
+    const wakes = yield* PubSub.sliding<string>(WAKES_KEPT);
+    const now = options.now ?? Date.now;
+    const state: MemoryState = {
+      rows: new Map(),
+      events: [],
+      deletions: [],
+      now,
+      wake: (target) => void PubSub.publishUnsafe(wakes, target),
+    };
+    const write = (requests: ReadonlyArray<DeliveryRequest>, takeOver: boolean): ReadonlyArray<NameConflict> => {
+      const conflicts = coalesce(requests).flatMap((wave) =>
+        wave.flatMap((request) => writeOne(state, request, takeOver) ?? []),
+      );
+      for (const target of new Set(requests.map((request) => request.target))) state.wake(target);
+      return conflicts;
+    };
+    return {
+      bus: makeMemoryBus(state, options.guard, wakes),
+      request: (requests) => write(requests, false),
+      takeOver: (requests) => void write(requests, true),
+      referrers: (target, requests) => requests.reduce((sum, each) => sum + writeReferrer(state, target, each), 0),
+      retryParked: () => {
+        const parked = [...state.rows.values()].filter((row) => row.state === "parked");
+        for (const row of parked) {
+          state.rows.set(row.id, { ...row, state: "pending", attempts: 0, dueAt: now(), requestedAt: now() });
+          state.wake(row.target);
+        }
+        return parked.length;
+      },
+      rows: () => [...state.rows.values()],
+      events: () => [...state.events],
+    };
+  });
+
+/** Wakes that a listener has not heard yet; one is as good as many. */
+const WAKES_KEPT = 256;
+
+const isFree = (row: Row): boolean =>
+  row.held === undefined && row.intended.length === 0 && (row.state === "idle" || row.state === "parked");
+
+const writeOne = (state: MemoryState, request: DeliveryRequest, takeOver: boolean): NameConflict | undefined => {
+  const row = [...state.rows.values()].find((each) => nameOf(each) === nameOf(request));
+  const depth = depthToNumber(request.depth);
+  if (row === undefined) {
+    const id = String(state.rows.size + 1);
+    state.rows.set(id, newRow(id, request, depth, state.now()));
+    return undefined;
+  }
+  if (!sameSource(row.source, request.source) && !takeOver && !isFree(row)) {
+    state.rows.set(row.id, { ...row, rival: request.source });
+    const isNew = row.rival === undefined || !sameSource(row.rival, request.source);
+    return { rival: request, owner: row.source, delivery: row.id, isNew };
+  }
+  if (request.position <= row.done) return undefined;
+  const news = { position: request.position, depth, at: request.requestedAt.getTime(), news: request.wakesParked };
+  const resting = row.state === "idle" || row.state === "parked";
+  state.rows.set(row.id, {
+    ...ask(row, news, state.now()),
+    source: request.source,
+    route: request.route,
+    priority: resting ? request.priority : Math.max(row.priority, request.priority),
+    rival: sameSource(row.source, request.source) ? row.rival : undefined,
+  });
+  return undefined;
+};
+
+const writeReferrer = (state: MemoryState, target: string, request: ReferrerRequest): number => {
+  const found = [...state.rows.values()].filter(
+    (row) =>
+      row.target === target &&
+      row.source.registry === request.registry &&
+      row.source.repository === request.repository &&
+      (row.held === request.subject || row.manifests.includes(request.subject) || row.state === "leased") &&
+      request.position > row.done,
+  );
+  for (const row of found) {
+    const news = {
+      position: request.position,
+      depth: depthToNumber("referrers"),
+      at: request.requestedAt.getTime(),
+      news: true,
+    };
+    state.rows.set(row.id, ask(row, news, state.now()));
+  }
+  if (found.length > 0) state.wake(target);
+  return found.length;
+};

@@ -1,0 +1,112 @@
+import type { Migrations } from "@drayage/event-log";
+import { sql } from "kysely";
+
+/**
+ * One row for each name at a target (DESIGN.md section 2, idea 2). It is the record of ownership too, so rows are never
+ * deleted by themselves. What the columns promise:
+ *
+ * - `requested > done` unless the row is idle; `claimed` is what the current or last worker captured.
+ * - `depth` collects what was asked since the claim, `claimed_depth` what the worker was given and has not finished.
+ * - `since_claim_at`, `since_claim_news`: the oldest request that came while the row was leased, and whether one was news from the source.
+ * - `waiting`: pending with `due_at` in the future when it was written. A claim turns due rows over first, so that it
+ *   finds the next delivery by an index, however many others wait.
+ * - `held_digest`: what we put or adopted there. `intended`: what we were about to put since the last success.
+ * - `rival`: another source that maps to this name and does not get it (`upsert.ts`).
+ */
+const DELIVERY = `
+create table delivery (
+  id bigint generated always as identity primary key,
+  target text not null,
+  repository text not null,
+  tag text not null,
+  source_registry text not null,
+  source_repository text not null,
+  source_tag text not null,
+  route text not null,
+  requested bigint not null,
+  done bigint not null default 0,
+  claimed bigint not null default 0,
+  depth smallint not null default 0,
+  claimed_depth smallint not null default 0,
+  priority smallint not null,
+  generation bigint not null default 0,
+  attempts integer not null default 0,
+  state text not null check (state in ('idle', 'pending', 'leased', 'parked')),
+  waiting boolean not null default false,
+  due_at timestamptz not null default now(),
+  requested_at timestamptz not null,
+  since_claim_at timestamptz,
+  since_claim_news boolean not null default false,
+  lease_owner text,
+  lease_until timestamptz,
+  held_digest text,
+  held_at timestamptz,
+  intended text[] not null default '{}',
+  manifests text[] not null default '{}',
+  absent_since timestamptz,
+  last_error jsonb,
+  last_success_at timestamptz,
+  parked_at timestamptz,
+  rival jsonb,
+  unique (target, repository, tag),
+  check ((state = 'leased') = (lease_until is not null)),
+  check (claimed <= requested and done <= claimed)
+)`;
+
+/** Each serves one question, named beside it; all are partial, so that a row which is idle costs them nothing. */
+const DELIVERY_INDEXES = [
+  // claim: the oldest of the highest priority; and the oldest of each repository in turn
+  `create index delivery_ready on delivery (target, priority desc, requested_at, id) where state = 'pending' and not waiting`,
+  `create index delivery_turn on delivery (target, priority, repository, requested_at, id) where state = 'pending' and not waiting`,
+  // claim: what has become due, which leases have run out
+  `create index delivery_waiting on delivery (target, due_at) where state = 'pending' and waiting`,
+  `create index delivery_leased on delivery (target, lease_until) where state = 'leased'`,
+  // reads: what waits for a person
+  `create index delivery_parked on delivery (target, id) where state = 'parked'`,
+  // siblings, guard, referrers of a top manifest and of a child
+  `create index delivery_held on delivery (target, held_digest) where held_digest is not null`,
+  `create index delivery_manifests on delivery using gin (manifests) where manifests <> '{}'`,
+  // reads: where is this name, of a source or of a target
+  `create index delivery_name on delivery (repository, tag)`,
+  `create index delivery_source on delivery (source_repository, source_tag)`,
+];
+
+/** What the guard counts: granted deletions, kept as long as the windows of any guard may look back. */
+const DELETION = `
+create table deletion (
+  id bigint generated always as identity primary key,
+  target text not null,
+  repository text not null,
+  tags integer not null check (tags > 0),
+  at timestamptz not null default clock_timestamp()
+)`;
+const DELETION_INDEX = `create index deletion_window on deletion (target, at)`;
+
+/** Repositories to be compared as a whole, coalesced like deliveries: pending is \`requested > done\`. */
+const RESCAN = `
+create table rescan (
+  registry text not null,
+  repository text not null,
+  requested bigint not null,
+  done bigint not null default 0,
+  claimed bigint not null default 0,
+  reason text not null,
+  requested_at timestamptz not null default now(),
+  due_at timestamptz not null default now(),
+  generation bigint not null default 0,
+  lease_owner text,
+  lease_until timestamptz,
+  primary key (registry, repository)
+)`;
+const RESCAN_INDEX = `create index rescan_pending on rescan (requested_at) where requested > done`;
+
+/** The tables of this package, for `layerDatabase({ migrations })`. Forward only; a step is never changed. */
+export const deliveryMigrations: Migrations = {
+  "delivery/0001": {
+    up: async (db) => {
+      for (const statement of [DELIVERY, ...DELIVERY_INDEXES, DELETION, DELETION_INDEX, RESCAN, RESCAN_INDEX]) {
+        await sql.raw(statement).execute(db);
+      }
+    },
+  },
+};

@@ -1,0 +1,122 @@
+import * as Effect from "effect/Effect";
+import { describe, expect } from "vitest";
+import { cases } from "./cases.ts";
+import { claimOne, type MakeFixture, resultOf, takeOne } from "./fixture.ts";
+import { failed, namesOf, parked, sampleRequest, skipped, succeeded } from "./samples.ts";
+
+const MINUTE = 60_000;
+const inMinutes = (minutes: number): Date => new Date(Date.now() + minutes * MINUTE);
+const drift = { wakesParked: false, priority: 15 };
+
+export const outcomesContract = (make: MakeFixture): void => {
+  describe("outcomes", () => {
+    const it = cases(make);
+
+    it("writes each outcome once", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const item = yield* takeOne(fixture);
+      expect(yield* resultOf(fixture.bus.report(item, succeeded(item)))).toBe("done");
+      expect(yield* resultOf(fixture.bus.report(item, succeeded(item)))).toBe("LeaseLost");
+      expect(namesOf(yield* fixture.outcomes)).toEqual(["ReplicationSucceeded app:v1 1"]);
+      expect(yield* fixture.rows).toMatchObject([{ state: "idle", requested: 1, done: 1 }]);
+    });
+
+    it("does not lose a push that came during the copy", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      yield* fixture.request([sampleRequest("app:v1", 2), sampleRequest("app:v1", 3)]);
+      yield* Effect.orDie(fixture.bus.report(first, succeeded(first)));
+      const requestedAt = sampleRequest("app:v1", 2).requestedAt;
+      expect(yield* fixture.rows).toEqual([{ state: "pending", requested: 3, done: 1, requestedAt }]);
+      const second = yield* takeOne(fixture);
+      expect(second.claimed).toBe(3);
+      yield* Effect.orDie(fixture.bus.report(second, skipped(second, "filtered")));
+      expect(yield* fixture.rows).toMatchObject([{ state: "idle", requested: 3, done: 3 }]);
+    });
+
+    it("tries again when it was said, and counts", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(first, failed(first, inMinutes(5))));
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      yield* fixture.later(6 * MINUTE);
+      const second = yield* takeOne(fixture);
+      expect(second.attempt).toBe(2);
+      yield* Effect.orDie(fixture.bus.report(second, succeeded(second)));
+      yield* fixture.request([sampleRequest("app:v1", 2)]);
+      expect((yield* takeOne(fixture)).attempt).toBe(1);
+    });
+
+    it("lets news shorten a wait and reset the count, but not hammer", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const item = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(item, failed(item, inMinutes(15))));
+      yield* fixture.request([sampleRequest("app:v1", 2, drift)]);
+      yield* fixture.later(MINUTE);
+      expect(yield* claimOne(fixture)).toBeUndefined(); // drift is no news
+      yield* fixture.request([sampleRequest("app:v1", 3)]);
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      yield* fixture.later(MINUTE);
+      expect(yield* takeOne(fixture)).toMatchObject({ attempt: 1, claimed: 3 });
+    });
+
+    it("parks until there is news from the source; drift is none", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const item = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(item, parked(item)));
+      yield* fixture.request([sampleRequest("app:v1", 2, drift)]);
+      expect(yield* fixture.rows).toMatchObject([{ state: "parked", requested: 2, done: 0 }]);
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      yield* fixture.request([sampleRequest("app:v1", 3)]);
+      expect(yield* takeOne(fixture)).toMatchObject({ attempt: 1, claimed: 3 });
+      expect(namesOf(yield* fixture.outcomes)).toEqual(["ReplicationParked app:v1 1"]);
+    });
+
+    it("does not park over news that came meanwhile", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1), sampleRequest("app:v2", 2)]);
+      const withNews = yield* takeOne(fixture);
+      const withDrift = yield* takeOne(fixture);
+      yield* fixture.request([sampleRequest("app:v1", 3), sampleRequest("app:v2", 4, drift)]);
+      yield* Effect.orDie(fixture.bus.report(withNews, parked(withNews)));
+      yield* Effect.orDie(fixture.bus.report(withDrift, parked(withDrift)));
+      expect(yield* fixture.rows).toMatchObject([{ state: "pending" }, { state: "parked" }]);
+      expect(yield* takeOne(fixture)).toMatchObject({ tag: "v1", attempt: 1, claimed: 3 });
+    });
+
+    it("is retried when a person says so", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const item = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(item, parked(item)));
+      expect(yield* fixture.retryParked).toBe(1);
+      expect(yield* fixture.retryParked).toBe(0);
+      expect(yield* takeOne(fixture)).toMatchObject({ attempt: 1, claimed: 1 });
+    });
+
+    it("waits for the second proof of absence without an event or an attempt", function* (fixture) {
+      const absentSince = new Date(Date.now() - 1000);
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      expect(yield* resultOf(fixture.bus.report(first, { _tag: "Confirming", absentSince, at: inMinutes(10) }))).toBe(
+        "done",
+      );
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      expect(yield* fixture.outcomes).toEqual([]);
+      yield* fixture.request([sampleRequest("app:v1", 2)]); // news: looked at now, the time of the proof is kept
+      const second = yield* takeOne(fixture);
+      expect(second.absentSince).toBeInstanceOf(Date);
+      expect(second.attempt).toBe(1);
+      yield* Effect.orDie(fixture.bus.report(second, succeeded(second)));
+      yield* fixture.request([sampleRequest("app:v1", 3)]);
+      expect((yield* takeOne(fixture)).absentSince).toBeUndefined();
+    });
+
+    it("begins the proof of absence anew after a failure", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(first, { _tag: "Confirming", absentSince: new Date(), at: new Date(0) }));
+      const second = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(second, failed(second, new Date(0))));
+      expect((yield* takeOne(fixture)).absentSince).toBeUndefined();
+    });
+  });
+};

@@ -1,0 +1,40 @@
+import { Database, type DatabaseError } from "@drayage/event-log";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { sql } from "kysely";
+
+/** Ends every connection to our database but the one that asks, as a restart of the server would. Returns how many. */
+export const loseConnections: Effect.Effect<number, DatabaseError, Database> = Effect.gen(function* () {
+  const { kysely, attempt } = yield* Database;
+  const { rows } = yield* attempt("lose connections", () =>
+    sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`.execute(kysely),
+  );
+  return rows.length;
+});
+
+/** Holds a lock on all deliveries of a target, so that nobody can write them, until the returned effect is run or the scope ends. */
+export const holdDeliveries = (
+  target: string,
+): Effect.Effect<Effect.Effect<void>, DatabaseError, Database | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { kysely, attempt } = yield* Database;
+    const held = yield* Effect.acquireRelease(
+      attempt("hold deliveries", async () => {
+        const trx = await kysely.startTransaction().execute();
+        await sql`select 1 from delivery where target = ${target} for update`.execute(trx);
+        return { trx, over: false };
+      }),
+      (each) => Effect.promise(() => letGo(each)),
+    );
+    return Effect.promise(() => letGo(held));
+  });
+
+const letGo = async (held: {
+  trx: { rollback: () => { execute: () => Promise<void> } };
+  over: boolean;
+}): Promise<void> => {
+  if (held.over) return;
+  held.over = true;
+  await held.trx.rollback().execute();
+};
