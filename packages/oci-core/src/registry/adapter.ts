@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect";
 import type * as Redacted from "effect/Redacted";
 import type * as Scope from "effect/Scope";
 import type { RegistryError } from "./errors.ts";
+import type { Observation } from "./http.ts";
 import type { NotificationRequest, ParsedNotifications } from "./notification.ts";
 import type { Registry } from "./registry.ts";
 import type { RegistryTraits } from "./traits.ts";
@@ -27,6 +28,8 @@ export interface RegistrySettings {
   readonly auth: ReadonlyArray<RegistryAuth> | Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
   /** Overrides of the adapter's traits from `limits:`. */
   readonly traits: Partial<RegistryTraits>;
+  /** Told of every request, tokens and redirects included: for metrics. Must be cheap and must not throw. */
+  readonly observe?: ((observation: Observation) => void) | undefined;
 }
 
 /** All that a registry type brings: the standard client with its differences, and the reading of its notifications. */

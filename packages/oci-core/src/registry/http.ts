@@ -43,8 +43,18 @@ export interface Http {
   readonly close: () => Promise<void>;
 }
 
+/** What became of one request, told as soon as its headers are there. `error`: no answer came. */
+export interface Observation {
+  readonly method: string;
+  readonly status: number | "error";
+}
+
 /** Keep-alive pools: one for the registry's own origin, one for hosts that it names, whose addresses are checked. */
-export const makeHttp = (registry: URL, userAgent: string): Http => {
+export const makeHttp = (
+  registry: URL,
+  userAgent: string,
+  observe: (observation: Observation) => void = () => {},
+): Http => {
   const options = {
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: ANSWER_TIMEOUT_MS,
@@ -56,7 +66,7 @@ export const makeHttp = (registry: URL, userAgent: string): Http => {
     send: async (request) => {
       const { url, method } = request;
       const agent = url.origin === registry.origin ? own : foreign;
-      const answer = await agent.request({
+      const asked = agent.request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method,
@@ -68,6 +78,11 @@ export const makeHttp = (registry: URL, userAgent: string): Http => {
         reset: false,
         headersTimeout: request.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       });
+      const answer = await asked.catch((cause: unknown) => {
+        observe({ method, status: "error" });
+        throw cause;
+      });
+      observe({ method, status: answer.statusCode });
       return toAnswer(url, answer);
     },
     close: async () => {
