@@ -1,0 +1,61 @@
+import { Database, type DatabaseError, EventLog, LogUnavailable } from "@drayage/event-log";
+import * as Cause from "effect/Cause";
+import * as Data from "effect/Data";
+import * as Effect from "effect/Effect";
+import * as Schedule from "effect/Schedule";
+import * as Stream from "effect/Stream";
+import { tell } from "./counts.ts";
+import type { Dispatch } from "./dispatch-batch.ts";
+
+export interface Subscription {
+  readonly subscriber: string;
+  readonly types: ReadonlyArray<string>;
+  readonly dispatch: Dispatch;
+}
+
+/** From a lost connection to a server that is back: soon after a blip, not in a storm during an outage. */
+const AGAIN = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")]);
+
+/**
+ * Follows the log from the checkpoint of its subscriber, for ever: a batch is one transaction. Whatever fails, even a bug, is
+ * logged and begun again at the checkpoint, and concerns this subscriber alone (invariant 7).
+ */
+export const follow = (subscription: Subscription): Effect.Effect<never, never, Database | EventLog> =>
+  followOnce(subscription).pipe(
+    Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : new Broke({ cause }))),
+    Effect.tapError((broke) =>
+      Effect.logWarning(`dispatch of ${subscription.subscriber} begins again at its checkpoint`, broke.cause),
+    ),
+    Effect.retry(AGAIN),
+    Effect.orDie,
+  );
+
+/** One attempt ended. */
+class Broke extends Data.TaggedError("Broke")<{ readonly cause: Cause.Cause<unknown> }> {}
+
+const followOnce = Effect.fnUntraced(function* ({
+  subscriber,
+  types,
+  dispatch,
+}: Subscription): Effect.fn.Return<never, DatabaseError | LogUnavailable, Database | EventLog> {
+  const log = yield* EventLog;
+  const { transaction } = yield* Database;
+  let at = (yield* log.checkpoint(subscriber)) ?? 0;
+  yield* log.subscribe({ name: subscriber, after: at, types }).pipe(
+    Stream.runForEach((events) =>
+      Effect.gen(function* () {
+        const to = events.at(-1)?.position ?? at;
+        const told = yield* transaction(`dispatch ${subscriber}`, (trx) =>
+          dispatch(trx, { subscriber, from: at, to, events }),
+        );
+        at = to;
+        yield* tell(subscriber, told);
+      }),
+    ),
+  );
+  return yield* new LogUnavailable({
+    operation: "subscribe",
+    transient: true,
+    detail: "the subscription ended, although the log has no end",
+  });
+});

@@ -1,0 +1,2 @@
+/** Notifications in, facts out. */
+export { type IngestOptions, ingest } from "./ingest.ts";
