@@ -1,0 +1,3 @@
+export { type Replicate, replicate } from "./replicate.ts";
+export { type ReplicatorOptions, replicator } from "./replicator.ts";
+export { type WorkOptions, work } from "./work.ts";
