@@ -1,0 +1,41 @@
+import type { Config } from "@drayage/config";
+import { Database, EventLog } from "@drayage/event-log";
+import { httpServer, isLocalRequest, problem } from "@drayage/runtime";
+import { getRequestListener } from "@hono/node-server";
+import * as Effect from "effect/Effect";
+import { makeApi } from "./api.ts";
+import { makeReads } from "./reads.ts";
+
+export { makeApi } from "./api.ts";
+export type { Gate } from "./authorize.ts";
+export { makeReads, type Reads } from "./reads.ts";
+export type { DeliveryBody, EventBody, TargetBody } from "./wire.ts";
+
+const LOOPBACK_NAMES = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
+
+/** The admin server, until the scope closes: reads, `/metrics`, `/openapi.json`, probes. Gives the port it really has. */
+export const admin = Effect.fnUntraced(function* ({ config }: { readonly config: Config }) {
+  const database = yield* Database;
+  const log = yield* EventLog;
+  const gate = { tokens: config.admin.tokens };
+  const listener = getRequestListener(makeApi(makeReads(config, database, log), gate).fetch);
+  return yield* httpServer({
+    name: "admin",
+    ...config.http.admin,
+    ready: async () => {
+      await Effect.runPromise(log.head);
+      return { ok: true };
+    },
+    handler: (request, response) => {
+      // Without tokens only this machine is answered, and only under its own name: a web page that points its name at us is not.
+      if (gate.tokens.length === 0 && !(isLocalRequest(request) && LOOPBACK_NAMES.test(request.headers.host ?? ""))) {
+        return problem(response, {
+          status: 403,
+          title: "Forbidden",
+          detail: "Without admin.tokens the admin API answers on loopback only.",
+        });
+      }
+      return listener(request, response);
+    },
+  });
+});

@@ -1,0 +1,19 @@
+import { logging } from "@drayage/runtime";
+import * as Effect from "effect/Effect";
+import { unable } from "../cli-error.ts";
+import { databaseLayer } from "../compose/database.ts";
+import { everything } from "../compose/everything.ts";
+import { configuration } from "../compose/load.ts";
+import { ExitCode } from "../exit-code.ts";
+import type { Globals } from "../program.ts";
+
+/** `dray up`: everything in one process, until SIGTERM or Ctrl-C. */
+export const up = Effect.fnUntraced(function* (globals: Globals) {
+  const config = yield* configuration(globals);
+  yield* everything({ config }).pipe(
+    Effect.provide(databaseLayer(config, "owner")),
+    Effect.provide(logging),
+    Effect.mapError((error) => unable(error.message)),
+  );
+  return ExitCode.ok;
+});
