@@ -5,16 +5,22 @@ import { layerTestLog } from "@drayage/event-log/testing";
 import { parseRepositoryName, parseTag } from "@drayage/oci-core/model";
 import { it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
+import * as Logger from "effect/Logger";
 import type * as Scope from "effect/Scope";
 import { dispatchRoutes } from "./dispatcher.ts";
 
 type Body = Generator<Effect.Effect<unknown, unknown, Database | EventLog | Scope.Scope>, void, never>;
 
+/** Above all the waits of one test; the first one starts the database server too. */
+const TEST_MS = 60_000;
+
+/** Quiet: the tests break connections on purpose, and each break is logged. */
+const services = Layer.merge(layerTestLog({ migrations: [deliveryMigrations] }), Logger.layer([]));
+
 /** A test with a new database of its own, with all our tables. What it started ends before the database. */
 export const test = (name: string, body: () => Body): void =>
-  it.live(name, () =>
-    Effect.gen(body).pipe(Effect.scoped, Effect.provide(layerTestLog({ migrations: [deliveryMigrations] }))),
-  );
+  it.live(name, () => Effect.gen(body).pipe(Effect.scoped, Effect.provide(services)), TEST_MS);
 
 const need = <A>(value: A | undefined, text: string): A => {
   if (value === undefined) throw new TypeError(`not a valid name: ${text}`);

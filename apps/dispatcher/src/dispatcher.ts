@@ -32,7 +32,7 @@ export const dispatchRoutes = Effect.fnUntraced(function* (
   const subscriptions = new Map(subscriptionsOf(routes).map((each) => [each.subscriber, each]));
   const names = [...subscriptions.keys()];
   yield* startingPoints(names).pipe(
-    Effect.tapError((error) => Effect.logWarning("the dispatcher waits for the database", error)),
+    Effect.tapError((error) => Effect.logWarning(`the dispatcher waits for the database: ${error.message}`)),
     Effect.retry(START_AGAIN),
     Effect.orDie,
   );

@@ -50,7 +50,7 @@ test("a target that is held up delays no other", function* () {
   yield* start(both);
   const first = yield* append(pushed("app:v1"));
   yield* expectDeliveries(`east/app:v1@${first}`, `west/app:v1@${first}`);
-  const letGo = yield* holdDeliveries("east");
+  const { letGo } = yield* holdDeliveries("east");
   const second = yield* append(pushed("app:v1"), pushed("app:v2"));
   yield* expectDeliveries(`east/app:v1@${first}`, `west/app:v1@${second - 1}`, `west/app:v2@${second}`);
   expect(yield* checkpoint("east")).toBe(first);

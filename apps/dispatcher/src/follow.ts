@@ -23,12 +23,19 @@ const AGAIN = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced(
 export const follow = (subscription: Subscription): Effect.Effect<never, never, Database | EventLog> =>
   followOnce(subscription).pipe(
     Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : new Broke({ cause }))),
-    Effect.tapError((broke) =>
-      Effect.logWarning(`dispatch of ${subscription.subscriber} begins again at its checkpoint`, broke.cause),
-    ),
+    Effect.tapError(({ cause }) => logBroke(subscription.subscriber, cause)),
     Effect.retry(AGAIN),
     Effect.orDie,
   );
+
+/** A line for what the database does to us; all there is to know of a bug. */
+const logBroke = (subscriber: string, cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  const text = `dispatch of ${subscriber} begins again at its checkpoint`;
+  const error = Cause.hasDies(cause) ? undefined : Cause.squash(cause);
+  return error instanceof Error
+    ? Effect.logWarning(`${text}: ${error.message}`)
+    : Effect.logError(`${text} after a fault of Drayage`, cause);
+};
 
 /** One attempt ended. */
 class Broke extends Data.TaggedError("Broke")<{ readonly cause: Cause.Cause<unknown> }> {}

@@ -8,12 +8,21 @@ import type * as Stream from "effect/Stream";
 export class LeaseLost extends Data.TaggedError("LeaseLost")<{
   readonly delivery: string;
   readonly generation: number;
-}> {}
+}> {
+  override get message(): string {
+    return `delivery ${this.delivery}: the lease of generation ${this.generation} is lost; another worker goes on with it`;
+  }
+}
 /** The bus itself cannot be reached. Retry; nothing was lost. */
 export class BusUnavailable extends Data.TaggedError("BusUnavailable")<{
   readonly operation: string;
   readonly cause: unknown;
-}> {}
+}> {
+  override get message(): string {
+    const why = this.cause instanceof Error ? `: ${this.cause.message}` : "";
+    return `delivery bus: ${this.operation} failed${why}`;
+  }
+}
 
 /** How a piece of work ended. The bus turns it into the delivery's next state and an outcome event, in one transaction. */
 export type Outcome =

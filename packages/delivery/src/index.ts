@@ -12,6 +12,7 @@ export {
 } from "./bus.ts";
 export { Bus } from "./bus-service.ts";
 export { DELIVERY_CHANNEL, RESCAN_CHANNEL, wakeTarget } from "./channel.ts";
+export { lead } from "./leadership.ts";
 export { type MemoryDeliveries, makeMemoryDeliveries } from "./memory/memory-deliveries.ts";
 export { deliveryMigrations } from "./migrations.ts";
 export { makePostgresBus, postgresBusLayer } from "./postgres-bus.ts";

@@ -28,7 +28,7 @@ export const lead = <R>(
   work: (name: string) => Effect.Effect<never, never, R>,
 ): Effect.Effect<never, never, R | Database> =>
   leadOnce(names, work).pipe(
-    Effect.tapError((error) => Effect.logWarning("leadership is lost with its connection", error)),
+    Effect.tapError((error) => Effect.logWarning(`leadership is lost with its connection: ${error.message}`)),
     Effect.retry(Schedule.spaced(CONNECT_EVERY)),
     Effect.orDie,
   );

@@ -13,10 +13,10 @@ export const loseConnections: Effect.Effect<number, DatabaseError, Database> = E
   return rows.length;
 });
 
-/** Holds a lock on all deliveries of a target, so that nobody can write them, until the returned effect is run or the scope ends. */
+/** Holds a lock on all deliveries of a target, so that nobody can write them, until it lets go or the scope ends. */
 export const holdDeliveries = (
   target: string,
-): Effect.Effect<Effect.Effect<void>, DatabaseError, Database | Scope.Scope> =>
+): Effect.Effect<{ readonly letGo: Effect.Effect<void> }, DatabaseError, Database | Scope.Scope> =>
   Effect.gen(function* () {
     const { kysely, attempt } = yield* Database;
     const held = yield* Effect.acquireRelease(
@@ -27,7 +27,7 @@ export const holdDeliveries = (
       }),
       (each) => Effect.promise(() => letGo(each)),
     );
-    return Effect.promise(() => letGo(held));
+    return { letGo: Effect.promise(() => letGo(held)) };
   });
 
 const letGo = async (held: {
