@@ -28,10 +28,10 @@ export const instanceOf = async (db: Kysely<object>): Promise<string | undefined
 };
 
 /** Another instance's database is refused, so that two installations never mix. */
-export const refuseOther = (held: string | undefined, wanted: string): DatabaseRefused | undefined =>
-  held === wanted
-    ? undefined
-    : new DatabaseRefused({
-        reason: "other-instance",
-        detail: `the database belongs to instance "${held ?? ""}", the configuration says "${wanted}": use another database, or correct \`instance\``,
-      });
+export const refuseOther = (held: string | undefined, wanted: string): DatabaseRefused | undefined => {
+  if (held === wanted) return undefined;
+  const whose = held === undefined ? "belongs to no instance yet" : `belongs to instance "${held}"`;
+  const todo = held === undefined ? "start the instance first" : "use another database, or correct `instance`";
+  const detail = `the database ${whose}, the configuration says "${wanted}": ${todo}`;
+  return new DatabaseRefused({ reason: "other-instance", detail });
+};

@@ -21,68 +21,81 @@ export const EVENT_CHANNEL = "drayage_event";
 /** Senders redeliver for hours, some for days; a week also covers a person who presses the button again. */
 export const DEDUPE_DAYS = 7;
 
-interface Seen {
+interface Placed {
   readonly id: string;
   readonly position: number;
 }
 
-/** The delivery ids that are known already. Read under the lock, so nobody can be adding one. */
-const seenBefore = async (trx: OpenTransaction, events: ReadonlyArray<CheckedEvent>): Promise<Map<string, Seen>> => {
-  const hashes = events.flatMap((event) => (event.dedupeHash === undefined ? [] : [event.dedupeHash]));
-  if (hashes.length === 0) return new Map();
-  const { rows } = await sql<{ hash: string; id: string; position: number }>`
-    select encode(hash, 'hex') as hash, id, position from event_dedupe
-    where hash in (select decode(h, 'hex') from unnest(${hashes}::text[]) as h) and expires_at > clock_timestamp()`.execute(
-    trx,
-  );
-  return new Map(rows.map(({ hash, id, position }) => [hash, { id, position }]));
-};
-
 const column = <A>(events: ReadonlyArray<CheckedEvent>, f: (event: CheckedEvent) => A | undefined): Array<A | null> =>
   events.map((event) => f(event) ?? null);
 
-/** Appends what is new, remembers its delivery ids and wakes the subscribers: one statement. */
-const insertNew = async (trx: OpenTransaction, events: ReadonlyArray<CheckedEvent>): Promise<ReadonlyArray<number>> => {
-  const { rows } = await sql<{ id: string; position: number }>`
-    with fresh as (
-      insert into event
-        (position, id, type, source, subject, time, recorded_at, actor, causation_id, correlation_id, traceparent, data)
-      select nextval('event_position'), id, type, source, subject, coalesce(time, at), at, actor, causation_id, correlation_id,
-             traceparent, data
-      from (
-        select i.*, now.at from unnest(
+/**
+ * Appends all whose delivery id is new, remembers the ids and wakes the subscribers: one statement, as every round trip
+ * under the lock is one that all appenders wait for. What it does not return was a duplicate. Takes no id twice.
+ */
+const insertNew = async (
+  trx: OpenTransaction,
+  events: ReadonlyArray<CheckedEvent>,
+): Promise<ReadonlyMap<string, Placed>> => {
+  const { rows } = await sql<Placed>`
+    with input as materialized (
+      select nextval('event_position') as position, ordered.* from (
+        select i.*, clock.at from unnest(
           ${column(events, (e) => e.id)}::uuid[], ${column(events, (e) => e.type)}::text[],
           ${column(events, (e) => e.source)}::text[], ${column(events, (e) => e.subject)}::text[],
           ${column(events, (e) => e.time?.toISOString())}::timestamptz[], ${column(events, (e) => e.actor)}::text[],
           ${column(events, (e) => e.causationId)}::text[], ${column(events, (e) => e.correlationId)}::text[],
-          ${column(events, (e) => e.traceparent)}::text[], ${column(events, (e) => e.json)}::jsonb[]
-        ) with ordinality as i (id, type, source, subject, time, actor, causation_id, correlation_id, traceparent, data, ord),
-        (select clock_timestamp() as at) as now
+          ${column(events, (e) => e.traceparent)}::text[], ${column(events, (e) => e.json)}::jsonb[],
+          ${column(events, (e) => e.dedupeHash)}::text[]
+        ) with ordinality as i (id, type, source, subject, time, actor, causation_id, correlation_id, traceparent, data, hash, ord),
+        (select clock_timestamp() as at) as clock
         order by ord
-      ) as input
-      returning id, position
+      ) as ordered
     ), remembered as (
       insert into event_dedupe (hash, id, position, expires_at)
-      select decode(d.hash, 'hex'), fresh.id, fresh.position, clock_timestamp() + make_interval(days => ${DEDUPE_DAYS}::int)
-      from unnest(${column(events, (e) => e.id)}::uuid[], ${column(events, (e) => e.dedupeHash)}::text[]) as d (id, hash)
-      join fresh on fresh.id = d.id where d.hash is not null
+      select decode(hash, 'hex'), id, position, at + make_interval(days => ${DEDUPE_DAYS}::int) from input where hash is not null
       on conflict (hash) do update set id = excluded.id, position = excluded.position, expires_at = excluded.expires_at
+        where event_dedupe.expires_at <= clock_timestamp()
+      returning id
+    ), fresh as (
+      insert into event
+        (position, id, type, source, subject, time, recorded_at, actor, causation_id, correlation_id, traceparent, data)
+      select position, id, type, source, subject, coalesce(time, at), at, actor, causation_id, correlation_id, traceparent, data
+      from input where hash is null or id in (select id from remembered)
+      returning id, position
     ), woken as materialized (select pg_notify(${EVENT_CHANNEL}, ''))
     select id, position from fresh, woken`.execute(trx);
-  const positions = new Map(rows.map(({ id, position }) => [id, position]));
-  return ordered(events.map((event) => positions.get(event.id)));
+  return new Map(rows.map((row) => [row.id, row]));
+};
+
+/** The first events with these delivery ids. Read under the lock: nobody can be adding one. */
+const firstWith = async (trx: OpenTransaction, hashes: ReadonlyArray<string>): Promise<ReadonlyMap<string, Placed>> => {
+  if (hashes.length === 0) return new Map();
+  const { rows } = await sql<Placed & { readonly hash: string }>`
+    select encode(hash, 'hex') as hash, id, position from event_dedupe
+    where hash in (select decode(h, 'hex') from unnest(${hashes}::text[]) as h)`.execute(trx);
+  return new Map(rows.map(({ hash, id, position }) => [hash, { id, position }]));
+};
+
+/** Of several with one delivery id the first, in their order. */
+const firstOfEach = (events: ReadonlyArray<CheckedEvent>): ReadonlyArray<CheckedEvent> => {
+  const seen = new Set<string>();
+  return events.filter(({ id, dedupeHash }) => {
+    const key = dedupeHash ?? id;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
 };
 
 /** Invariant 2 within one append: positions ascend in the order that was asked for. */
-const ordered = (positions: ReadonlyArray<number | undefined>): ReadonlyArray<number> => {
+const assertOrder = (appended: ReadonlyArray<Appended>): void => {
   let last = 0;
-  return positions.map((position) => {
-    if (position === undefined || position <= last) {
-      throw new BrokenInvariant(`an event got position ${position} after ${last}`);
-    }
+  for (const { position, duplicate } of appended) {
+    if (duplicate) continue;
+    if (position <= last) throw new BrokenInvariant(`an event got position ${position} after ${last}`);
     last = position;
-    return position;
-  });
+  }
 };
 
 /**
@@ -96,24 +109,18 @@ export const insertEvents = async (
 ): Promise<ReadonlyArray<Appended>> => {
   if (events.length === 0) return [];
   if (lock) await sql`select pg_advisory_xact_lock(${sql.lit(POSITION_LOCK)})`.execute(trx);
-  const seen = await seenBefore(trx, events);
-  const fresh: Array<CheckedEvent> = [];
-  const firstIn = new Map<string, CheckedEvent>();
-  for (const event of events) {
-    const hash = event.dedupeHash;
-    if (hash !== undefined && (seen.has(hash) || firstIn.has(hash))) continue;
-    if (hash !== undefined) firstIn.set(hash, event);
-    fresh.push(event);
-  }
-  const positions = fresh.length === 0 ? [] : await insertNew(trx, fresh);
-  const placed = new Map(fresh.map((event, index) => [event.id, positions[index] ?? 0]));
-  return events.map((event): Appended => {
-    const position = placed.get(event.id);
-    if (position !== undefined) return { id: event.id, position, duplicate: false };
-    const hash = event.dedupeHash ?? "";
-    const twin = firstIn.get(hash);
-    const first = seen.get(hash) ?? (twin && { id: twin.id, position: placed.get(twin.id) ?? 0 });
-    if (first === undefined) throw new BrokenInvariant(`event ${event.id} was neither appended nor a duplicate`);
+  const placed = await insertNew(trx, firstOfEach(events));
+  const known = await firstWith(
+    trx,
+    events.flatMap(({ id, dedupeHash }) => (dedupeHash === undefined || placed.has(id) ? [] : [dedupeHash])),
+  );
+  const appended = events.map(({ id, dedupeHash }): Appended => {
+    const own = placed.get(id);
+    if (own !== undefined) return { ...own, duplicate: false };
+    const first = known.get(dedupeHash ?? "");
+    if (first === undefined) throw new BrokenInvariant(`event ${id} was neither appended nor a duplicate`);
     return { ...first, duplicate: true };
   });
+  assertOrder(appended);
+  return appended;
 };

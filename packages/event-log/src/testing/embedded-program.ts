@@ -12,7 +12,8 @@ const say = (line: unknown): void => void process.stdout.write(`${JSON.stringify
 
 const stopped = Effect.callback<void>((resume) => {
   const timer = setInterval(() => {}, 60_000); // nothing else keeps the process alive
-  process.once("SIGTERM", () => {
+  // For all of them: a second SIGTERM (timeout(1) sends one to the group, too) must not end us while we close.
+  process.on("SIGTERM", () => {
     clearInterval(timer);
     resume(Effect.void);
   });

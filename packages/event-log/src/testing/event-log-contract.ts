@@ -99,14 +99,30 @@ export const eventLogContract = (name: string, subject: EventLogSubject): void =
         const [first] = yield* log.append([event("first", { dedupe: "r/1" })]);
         const within = yield* log.append([
           again,
-          event("other"),
           event("p", { dedupe: "r/2" }),
+          event("other"),
           event("q", { dedupe: "r/2" }),
         ]);
         expect(within[0]).toEqual({ ...first, duplicate: true });
         expect(within.map((one) => one.duplicate)).toEqual([true, false, false, true]);
-        expect(within[3]?.position).toBe(within[2]?.position);
-        expect(subjects(yield* log.read({ after: 0, limit: 9 }))).toEqual(["first", "other", "p"]);
+        expect(within[3]?.position).toBe(within[1]?.position);
+        expect(subjects(yield* log.read({ after: 0, limit: 9 }))).toEqual(["first", "p", "other"]);
+      }),
+    );
+
+    test(
+      "appends a delivery id again once it has expired",
+      Effect.gen(function* () {
+        const log = yield* EventLog;
+        const { kysely, attempt } = yield* Database;
+        const once = log.append([event("e", { dedupe: "d" })]);
+        const [first] = yield* once;
+        yield* attempt("expire", () => sql`update event_dedupe set expires_at = now()`.execute(kysely));
+        const [second] = yield* once;
+        const [third] = yield* once;
+        expect(second).toMatchObject({ duplicate: false });
+        expect(second?.position).toBeGreaterThan(first?.position ?? 0);
+        expect(third).toEqual({ ...second, duplicate: true });
       }),
     );
 
