@@ -21,13 +21,25 @@ export const databaseOf = (
   Layer.provideMerge(
     EventLog.layer,
     layerDatabase({
-      database: config.database._tag === "Embedded" ? { _tag: "Embedded", dataDir: config.dataDir } : config.database,
+      database:
+        config.database._tag === "Embedded"
+          ? { _tag: "Embedded", dataDir: config.dataDir, users: postgresUsers(process.env["DRAYAGE_POSTGRES_USERS"]) }
+          : config.database,
       instance: config.instance,
       migrations,
       observer,
       applicationName,
     }),
   );
+
+/** As root the embedded server runs as the first of these users that exists: `DRAYAGE_POSTGRES_USERS=postgres,nobody`. */
+const postgresUsers = (names: string | undefined): ReadonlyArray<string> | undefined => {
+  const users = (names ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+  return users.length === 0 ? undefined : users;
+};
 
 /** What the entry of one app says about itself. */
 export interface RoleEntry<E, Option extends string> {

@@ -22,6 +22,8 @@ export interface DatabaseOptions {
         readonly _tag: "Embedded";
         /** Holds the files of the server, its log, and who owns it. Made when it is missing. */
         readonly dataDir: string;
+        /** As root: the users to run the server as, the first that exists. Default `postgres`, then `nobody`. */
+        readonly users?: ReadonlyArray<string> | undefined;
       };
   /** Name of this installation; the database remembers the first and refuses others. */
   readonly instance: string;
@@ -49,7 +51,11 @@ const UNDEFINED_TABLE = "42P01";
 const connection = (options: DatabaseOptions): Effect.Effect<DatabaseUrl, DatabaseFailure, Scope.Scope> => {
   const { database } = options;
   if (database._tag === "Embedded") {
-    const embedded = openEmbedded({ dataDir: database.dataDir, role: options.observer ?? "owner" });
+    const embedded = openEmbedded({
+      dataDir: database.dataDir,
+      role: options.observer ?? "owner",
+      users: database.users,
+    });
     return Effect.map(embedded, (opened) => opened.url);
   }
   const refused = checkUrl(database.url);
