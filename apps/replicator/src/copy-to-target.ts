@@ -1,54 +1,64 @@
-import type { Route, WorkItem } from "@drayage/domain";
+import type { Outcome } from "@drayage/delivery";
+import { decide, type Route, type WorkItem } from "@drayage/domain";
 import { type CopyResult, MANIFEST_WRITE_TIMEOUT_MS, type Registry, type Resolved } from "@drayage/oci-core";
+import type { Digest } from "@drayage/oci-core/model";
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
-import { fromCopy, onSource, ReplicateError } from "./failure.ts";
+import { fromCopy, onSource, onTarget, refused } from "./failure.ts";
 import { outcomes } from "./outcome.ts";
 import type { Replicate } from "./replicate.ts";
 
-/** A source tag that moves more often than this during its own copies is tried again later. */
-const ROUNDS_MOST = 5;
+/** What we saw at the target is believed for this long. A copy of a large image takes longer, and somebody may put the tag meanwhile. */
+const HELD_TRUST_MS = 10_000;
 
-interface Copying {
+export interface Copying {
   readonly context: Replicate;
   readonly item: WorkItem;
   readonly route: Route;
   readonly source: Registry;
-  readonly wanted: Resolved | undefined;
+  readonly wanted: Resolved;
   readonly held: Resolved | undefined;
 }
 
-/**
- * Copies, then reads the source once more: a tag that moved while we copied is copied again before we report, so that the
- * newest push wins even if its own notification was lost (FAILURES F5, invariant 6).
- */
-export const copyToTarget = Effect.fnUntraced(function* ({ context, item, route, source, ...first }: Copying) {
-  let { wanted, held } = first;
-  for (let round = 1; round <= ROUNDS_MOST; round += 1) {
-    const result: CopyResult = yield* context.copier
-      .copy({
-        source: { registry: source, repository: item.source.repository, reference: item.source.tag },
-        target: { registry: context.target, repository: item.repository, tag: item.tag },
-        depth: item.depth,
-        referrers: route.referrers,
-        known: { wanted, held: held ?? null },
-        beforeTag: (digest) => context.bus.intend(item, digest, MANIFEST_WRITE_TIMEOUT_MS),
-        onProgress: (progress) => context.onProgress?.(item, progress),
-      })
-      .pipe(Effect.catchTag("CopyError", (error) => Effect.fail(fromCopy(error))));
-    if (result.action === "unchanged") return outcomes(item).copied(result);
-    const now = yield* onSource(source.resolve(item.source.repository, item.source.tag));
-    // Gone meanwhile: its deletion is a change of its own, with its own proof. What we put is what the source had.
-    if (now === undefined || now.digest === result.digest) return outcomes(item).copied(result);
-    wanted = now;
-    held = { digest: result.digest, mediaType: result.mediaType, size: wanted.size };
-  }
-  return yield* new ReplicateError({
-    failure: {
-      side: "source",
-      operation: `copy ${item.source.repository}:${item.source.tag}`,
-      reason: "source-moved",
-      detail: `the tag moved ${ROUNDS_MOST} times while it was being copied`,
-      retryable: true,
-    },
-  });
+/** `Moved`: the target holds `held` now, which is ours, and the source has `wanted` by now. Somebody has to decide again. */
+export type Copied =
+  | { readonly _tag: "Ended"; readonly outcome: Outcome }
+  | { readonly _tag: "Moved"; readonly held: Resolved; readonly wanted: Resolved };
+
+/** One copy, pinned to one digest. After a tag PUT the source is read once more, so that no push is missed (FAILURES F5, invariant 6). */
+export const copyToTarget = Effect.fnUntraced(function* (copying: Copying) {
+  const { context, item, route, source, wanted, held } = copying;
+  const seenAt = yield* Clock.currentTimeMillis;
+  const result: CopyResult = yield* context.copier
+    .copy({
+      source: { registry: source, repository: item.source.repository, reference: item.source.tag },
+      target: { registry: context.target, repository: item.repository, tag: item.tag },
+      depth: item.depth,
+      referrers: route.referrers,
+      known: { wanted, held: held ?? null },
+      beforeTag: (digest) =>
+        Effect.andThen(
+          stillMayPut(copying, digest, seenAt),
+          context.bus.intend(item, digest, MANIFEST_WRITE_TIMEOUT_MS),
+        ),
+      onProgress: (progress) => context.onProgress?.(item, progress),
+    })
+    .pipe(Effect.catchTag("CopyError", (error) => Effect.fail(fromCopy(error))));
+  const ended: Copied = { _tag: "Ended", outcome: outcomes(item).copied(result) };
+  if (result.action === "unchanged") return ended;
+  const now = yield* onSource(source.resolve(item.source.repository, item.source.tag));
+  // Gone meanwhile: its deletion is a change of its own, with its own proof. What we put is what the source had.
+  if (now === undefined || now.digest === result.digest) return ended;
+  const moved: Copied = { _tag: "Moved", held: wanted, wanted: now };
+  return moved;
+});
+
+/** After a long copy the target is read again: whoever put the tag meanwhile is a stranger, and the route says what that means. */
+const stillMayPut = Effect.fnUntraced(function* ({ context, item, route, held }: Copying, digest: Digest, at: number) {
+  if ((yield* Clock.currentTimeMillis) - at <= HELD_TRUST_MS) return;
+  const now = yield* onTarget(context.target.resolve(item.repository, item.tag));
+  if (now?.digest === held?.digest || now?.digest === digest) return;
+  const decision = decide({ item, policy: route, source: digest, target: now?.digest ?? "absent" });
+  if (decision._tag === "Copy") return;
+  return yield* refused("conflict", `the tag was changed while it was being copied: the target holds ${now?.digest}`);
 });

@@ -2,6 +2,7 @@ import type { Failure, FailureReason, WorkItem } from "@drayage/domain";
 import type { CopyError, RegistryError } from "@drayage/oci-core";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
+import type { TargetSign } from "./target-health.ts";
 
 /** What is known of a failed attempt before the retry policy has spoken. */
 export type RawFailure = Omit<Failure, "attempt" | "nextAttempt"> & {
@@ -52,17 +53,51 @@ export const fromCopy = (error: CopyError): ReplicateError =>
   });
 
 /** The whole registry cannot be reached, as opposed to one image of it being refused: work for it waits together. */
-export const isOutage = (failure: RawFailure): boolean =>
+const isOutage = (failure: RawFailure): boolean =>
   failure.reason === "network" || failure.reason === "unavailable" || failure.reason === "stalled";
 
-/** The source contradicts itself about a tag. Nothing follows from that; asked again later. */
-export const unproven = (item: WorkItem, detail: string): ReplicateError =>
+/** What a failure tells about the target as such: a refusal is an answer, too. */
+export const signOf = (failure: RawFailure): TargetSign => {
+  if (failure.side === "target" && isOutage(failure)) return { _tag: "Away", retryAfterMs: failure.retryAfterMs };
+  const hasAnswered = failure.side === "target" || (failure.side === "drayage" && failure.reason !== "internal");
+  return { _tag: hasAnswered ? "Answered" : "Unknown" };
+};
+
+/** One side contradicts itself about a tag. Nothing follows from that; asked again later. */
+export const unproven = (item: WorkItem, detail: string, side: "source" | "target" = "source"): ReplicateError => {
+  const { repository, tag } = side === "source" ? item.source : item;
+  const registry = side === "source" ? item.source.registry : item.target;
+  return new ReplicateError({
+    failure: {
+      side,
+      operation: `prove the absence of ${registry}/${repository}:${tag}`,
+      reason: "absence-unproven",
+      detail,
+      retryable: true,
+    },
+  });
+};
+
+/** The source does not know a repository that we were told of and never copied from: a right that is missing looks the same, so it is not well. */
+export const repositoryHidden = ({ source }: WorkItem): ReplicateError =>
   new ReplicateError({
     failure: {
       side: "source",
-      operation: `prove the absence of ${item.source.registry}/${item.source.repository}:${item.source.tag}`,
-      reason: "absence-unproven",
-      detail,
+      operation: `GET manifest ${source.registry}/${source.repository}:${source.tag}`,
+      reason: "repository-unknown",
+      detail: `${source.registry} does not know ${source.repository}, or hides it from us: check the rights of our account there`,
+      retryable: true,
+    },
+  });
+
+/** A source tag that never stood still long enough. */
+export const movesTooOften = ({ source }: WorkItem, rounds: number): ReplicateError =>
+  new ReplicateError({
+    failure: {
+      side: "source",
+      operation: `copy ${source.registry}/${source.repository}:${source.tag}`,
+      reason: "source-moved",
+      detail: `the tag moved ${rounds} times while it was being copied`,
       retryable: true,
     },
   });
@@ -70,3 +105,13 @@ export const unproven = (item: WorkItem, detail: string): ReplicateError =>
 /** We will not do it, and the delivery waits for a person or for news. */
 export const refused = (reason: "conflict" | "guard-refused" | "approval-needed", detail: string): ReplicateError =>
   new ReplicateError({ failure: { side: "drayage", operation: "decide", reason, detail, retryable: false } });
+
+/** A bug of ours ended the attempt: the image is poisoned for us, the others go on. */
+export const internal = (defect: unknown): RawFailure => ({
+  side: "drayage",
+  operation: "replicate",
+  reason: "internal",
+  // One line: the stack goes to the log, not into an event.
+  detail: String(defect).split("\n", 1)[0] ?? "",
+  retryable: true,
+});

@@ -13,6 +13,6 @@ runRole({
   run: (config, { target }) =>
     Effect.gen(function* () {
       const registries = yield* openRegistries(config);
-      yield* replicator({ config, target, registries, bus: yield* Bus });
+      return yield* replicator({ config, target, registries, bus: yield* Bus });
     }).pipe(Effect.provide(postgresBusLayer(config.guard))),
 });

@@ -5,11 +5,8 @@ import * as Effect from "effect/Effect";
 import { deleteAtTarget } from "./delete-at-target.ts";
 import { onTarget, refused, unproven } from "./failure.ts";
 import { outcomes } from "./outcome.ts";
-import type { Absence } from "./prove-absence.ts";
+import type { Gone } from "./prove-absence.ts";
 import type { Replicate } from "./replicate.ts";
-
-/** How much later we look again when another tag of the same digest is not proven absent for long enough. */
-const SIBLING_LOOK_MS = 5_000;
 
 interface Removing {
   readonly context: Replicate;
@@ -17,7 +14,7 @@ interface Removing {
   readonly route: Route;
   /** What the target holds under the tag, and we own. */
   readonly digest: Digest;
-  readonly absence: Exclude<Absence, { _tag: "Present" | "Unproven" }> | undefined;
+  readonly absence: Gone | undefined;
 }
 
 /**
@@ -45,11 +42,14 @@ export const removeFromTarget = Effect.fnUntraced(function* ({ context, item, ro
   }
   // Between the first look and now somebody may have put something else there.
   const still = yield* onTarget(context.target.resolve(item.repository, item.tag));
-  if (still?.digest !== digest) return yield* unproven(item, "the target tag changed while its deletion was prepared");
+  if (still === undefined) return says.level("unchanged", null);
+  if (still.digest !== digest)
+    return yield* unproven(item, "the tag changed while its deletion was prepared", "target");
 
   const deleted = yield* deleteAtTarget({
     bus: context.bus,
     item,
+    route,
     registry: context.target,
     digest,
     confirmAfterMs: confirmAfter,
@@ -62,7 +62,7 @@ export const removeFromTarget = Effect.fnUntraced(function* ({ context, item, ro
     case "Kept":
       return says.skipped(deleted.reason, deleted.detail);
     case "NotYet":
-      return says.confirming(item.absentSince ?? now, new Date(now.getTime() + SIBLING_LOOK_MS));
+      return says.confirming(item.absentSince ?? now, deleted.at);
     case "Refused":
       return yield* refused("guard-refused", deleted.why);
   }

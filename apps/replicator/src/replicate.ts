@@ -1,14 +1,27 @@
 import type { BusUnavailable, DeliveryBus, LeaseLost, Outcome } from "@drayage/delivery";
 import { decide, nextAttempt, type Route, type WorkItem } from "@drayage/domain";
 import type { Copier, CopyProgress, Registry, Resolved } from "@drayage/oci-core";
+import * as Cause from "effect/Cause";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Random from "effect/Random";
-import { copyToTarget } from "./copy-to-target.ts";
-import { onSource, onTarget, type RawFailure, type ReplicateError, refused, unproven } from "./failure.ts";
+import { type Copied, type Copying, copyToTarget } from "./copy-to-target.ts";
+import {
+  internal,
+  movesTooOften,
+  onSource,
+  onTarget,
+  type RawFailure,
+  type ReplicateError,
+  refused,
+  repositoryHidden,
+  signOf,
+  unproven,
+} from "./failure.ts";
 import { outcomes } from "./outcome.ts";
-import { proveAbsence } from "./prove-absence.ts";
+import { type Gone, proveAbsence } from "./prove-absence.ts";
 import { removeFromTarget } from "./remove-from-target.ts";
+import type { TargetSign } from "./target-health.ts";
 
 /** What one replicator works with. */
 export interface Replicate {
@@ -21,33 +34,64 @@ export interface Replicate {
   readonly onProgress?: ((item: WorkItem, progress: CopyProgress) => void) | undefined;
 }
 
-/** `Answered`: the target gave an answer, so it is up. */
-export type Done =
-  | { readonly _tag: "Answered"; readonly outcome: Outcome }
-  | { readonly _tag: "Failed"; readonly outcome: Outcome; readonly failure: RawFailure };
+/** How an attempt ended, and what it told about the target as such. */
+export interface Done {
+  readonly outcome: Outcome;
+  readonly target: TargetSign;
+}
+
+/** A source tag that moves more often than this during its own copies is tried again later. */
+const ROUNDS_MOST = 5;
 
 /**
  * One delivery: read both sides as they are now, decide (pure, `domain/decide.ts`), act, say what became of it. The event that asked for it is
- * a hint, so late, doubled and reordered ones do no harm (DESIGN.md section 2, idea 1).
+ * a hint, so late, doubled and reordered ones do no harm (DESIGN.md section 2, idea 1). A defect is a failure of this delivery alone.
  */
 export const replicate = (context: Replicate, item: WorkItem): Effect.Effect<Done, LeaseLost | BusUnavailable> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const route = context.routeOf(item.route);
     const source = context.registryOf(item.source.registry);
-    if (route === undefined || source === undefined) {
-      return outcomes(item).skipped("unrouted", `route ${item.route} is not in the configuration any more`);
-    }
-    return yield* act(context, item, route, source);
+    return route === undefined || source === undefined
+      ? Effect.succeed(unrouted(item))
+      : Effect.map(act(context, item, route, source), (outcome): Done => ({ outcome, target: { _tag: "Answered" } }));
   }).pipe(
-    Effect.map((outcome): Done => ({ _tag: "Answered", outcome })),
     Effect.catchTag("ReplicateError", (error) => failed(item, error.failure)),
+    Effect.catchDefect((defect) =>
+      Effect.logError("a bug ended the work on a delivery", { delivery: item.delivery }, Cause.die(defect)).pipe(
+        Effect.andThen(failed(item, internal(defect))),
+      ),
+    ),
   );
 
+const unrouted = (item: WorkItem): Done => ({
+  outcome: outcomes(item).skipped("unrouted", `route ${item.route} is not in the configuration any more`),
+  target: { _tag: "Unknown" },
+});
+
+/** Round by round: a tag that moved while we copied is decided upon again, with what we put counted as ours, so that the newest push wins. */
 const act = Effect.fnUntraced(function* (context: Replicate, item: WorkItem, route: Route, source: Registry) {
+  let round: Round = { context, route, source, item, ...(yield* observe(item, source, context.target)) };
+  for (let count = 1; count <= ROUNDS_MOST; count += 1) {
+    const copied: Copied = yield* once(round);
+    if (copied._tag === "Ended") return copied.outcome;
+    const { held, wanted } = copied;
+    round = { ...round, wanted, held, item: { ...item, owned: [...round.item.owned, held.digest] } };
+  }
+  return yield* movesTooOften(item, ROUNDS_MOST);
+});
+
+interface Round extends Omit<Copying, "wanted"> {
+  readonly wanted: Resolved | undefined;
+}
+
+const once = Effect.fnUntraced(function* (round: Round) {
+  const { context, item, route, source, held } = round;
   const says = outcomes(item);
-  const [wanted, held] = yield* observe(item, source, context.target);
+  const ended = (outcome: Outcome): Copied => ({ _tag: "Ended", outcome });
   // HEAD has no body, so its 404 is a guess. Before anything follows from an absence, a GET has to say it in words.
-  const absence = wanted === undefined ? yield* absenceAt(source, item) : undefined;
+  const seen = round.wanted === undefined ? yield* absenceAt(source, item) : undefined;
+  const absence = seen?._tag === "Present" ? undefined : seen;
+  const wanted = seen?._tag === "Present" ? seen.found : round.wanted;
   const decision = decide({
     item,
     policy: route,
@@ -56,42 +100,64 @@ const act = Effect.fnUntraced(function* (context: Replicate, item: WorkItem, rou
   });
   switch (decision._tag) {
     case "Copy":
-      return yield* copyToTarget({ context, item, route, source, wanted, held });
+      return wanted === undefined
+        ? yield* unproven(item, "nothing to copy")
+        : yield* copyToTarget({ ...round, wanted });
     case "Adopt":
-      return says.level("adopted", decision.digest);
+      return ended(says.level("adopted", decision.digest));
     case "Unchanged":
-      return says.level("unchanged", decision.digest);
+      return ended(says.level("unchanged", decision.digest));
     case "Gone":
-      return says.level("unchanged", null);
+      yield* goneAtBoth(item, context.target, absence);
+      return ended(says.level("unchanged", null));
     case "Conflict":
       return yield* refused("conflict", decision.detail);
     case "Skip":
-      return says.skipped(decision.reason, decision.detail);
+      return ended(says.skipped(decision.reason, `${decision.detail}${isHidden(absence) ? HIDDEN : ""}`));
     case "ProveAbsence":
-      return yield* removeFromTarget({ context, item, route, digest: decision.digest, absence });
+      return ended(yield* removeFromTarget({ context, item, route, digest: decision.digest, absence }));
   }
 });
 
 const absenceAt = Effect.fnUntraced(function* (source: Registry, item: WorkItem) {
   const absence = yield* onSource(proveAbsence(source, item.source.repository, item.source.tag));
-  if (absence._tag === "Present") return yield* unproven(item, "a GET found the tag that HEAD did not");
   if (absence._tag === "Unproven") return yield* unproven(item, absence.why);
   return absence;
 });
 
+/**
+ * Neither side has the tag. What we owned stops being ours by it, so the target has to say it in words as well. What we never had from a
+ * repository that is hidden from us is not well: the push that was announced never arrived.
+ */
+const goneAtBoth = Effect.fnUntraced(function* (item: WorkItem, target: Registry, absence: Gone | undefined) {
+  if (item.owned.length > 0) {
+    const found = yield* onTarget(Effect.map(target.manifest(item.repository, item.tag), ({ digest }) => digest)).pipe(
+      Effect.catchIf(isAbsent, () => Effect.undefined),
+    );
+    if (found !== undefined) return yield* unproven(item, "a GET found the tag that HEAD did not", "target");
+  } else if (isHidden(absence)) {
+    return yield* repositoryHidden(item);
+  }
+});
+
+const isHidden = (absence: Gone | undefined): boolean =>
+  absence?._tag === "RepositoryGone" && absence.how === "unknown";
+const HIDDEN = "; the source does not know the repository any more, or hides it from us";
+
+const isAbsent = ({ failure }: ReplicateError): boolean =>
+  failure.reason === "not-found" || failure.reason === "repository-unknown";
+
 /** Both sides at the same time. */
-const observe = (
-  item: WorkItem,
-  source: Registry,
-  target: Registry,
-): Effect.Effect<readonly [Resolved | undefined, Resolved | undefined], ReplicateError> =>
-  Effect.all(
+const observe = Effect.fnUntraced(function* (item: WorkItem, source: Registry, target: Registry) {
+  const [wanted, held] = yield* Effect.all(
     [
       onSource(source.resolve(item.source.repository, item.source.tag)),
       onTarget(target.resolve(item.repository, item.tag)),
     ],
     { concurrency: 2 },
   );
+  return { wanted, held };
+});
 
 const failed = Effect.fnUntraced(function* (item: WorkItem, failure: RawFailure) {
   const now = new Date(yield* Clock.currentTimeMillis);
@@ -104,5 +170,5 @@ const failed = Effect.fnUntraced(function* (item: WorkItem, failure: RawFailure)
     now,
     random,
   });
-  return { _tag: "Failed", failure, outcome: outcomes(item).failed(failure, next) } satisfies Done;
+  return { outcome: outcomes(item).failed(failure, next), target: signOf(failure) } satisfies Done;
 });

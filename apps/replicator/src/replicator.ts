@@ -36,7 +36,7 @@ export const replicator = Effect.fnUntraced(function* ({
   );
   const routes = new Map(config.routes.map((route) => [route.name, route]));
   const copier = yield* makeCopier();
-  yield* work(
+  return yield* work(
     {
       bus,
       copier,
