@@ -1,9 +1,12 @@
 import { createRequire } from "node:module";
 import tab from "@bomb.sh/tab/commander";
-import { Command, type CommanderError, Option } from "commander";
+import { Command, type CommanderError } from "commander";
+import type * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import type { CliError } from "./cli-error.ts";
+import { EXAMPLES } from "./examples.ts";
 import { ExitCode } from "./exit-code.ts";
 import { LATER } from "./later.ts";
-import { runCommand } from "./run-command.ts";
 
 /** Options that every command takes. */
 export interface Globals {
@@ -14,34 +17,61 @@ export interface Globals {
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string };
 
 /**
- * The command line. A command's module is loaded when it is run, so that `dray copy` does not pay for a database driver
- * (start-up is a feature: docs/decisions/0004).
+ * The command line. What a command needs is loaded when it is run, so that `--help` and the completion of a shell load nothing, and
+ * `dray copy` pays for no database driver (start-up is a feature: docs/decisions/0004).
  */
 export const program = (): Command => {
   const dray = new Command("dray")
     .description("Keeps container registries in step: every push, delete and promotion reaches every target.")
     .version(version)
-    .addOption(new Option("-c, --config <file>", "configuration file (default: $DRAYAGE_CONFIG, then ./drayage.yaml)"))
-    .addOption(new Option("--json", "print JSON for machines"))
-    .showHelpAfterError("(run with --help for usage)")
-    .exitOverride(exit);
-
-  const command = (usage: string, description: string) =>
-    dray.command(usage).description(description).exitOverride(exit);
+    .option("-c, --config <file>", "configuration file (default: $DRAYAGE_CONFIG, then ./drayage.yaml)")
+    .option("--json", "print JSON for machines");
+  common(dray);
+  dray.addHelpText("after", "\nTo begin: dray demo, or write a drayage.yaml and run dray config check, then dray up.");
   const globals = (): Globals => dray.opts<Globals>();
+  const command = (usage: string, description: string, parent = dray): Command =>
+    common(parent.command(usage).description(description));
 
+  running(command, globals);
+  copying(command, globals);
+  looking(command, globals);
+  const config = command("config", "the configuration");
+  command("check", "validate the configuration: every problem at once, with its line", config)
+    .option("--no-secrets", "do not ask for secrets that are not here")
+    .action(async (options: { readonly secrets: boolean }) =>
+      run((await import("./commands/config.ts")).check(globals(), options)),
+    );
+  command("schema", "print the JSON Schema of drayage.yaml, for editors", config).action(async () =>
+    run((await import("./commands/config.ts")).schema),
+  );
+  command("demo", "registries, images and replication on this machine, nothing to set up")
+    .option("--once", "end after the tour: exit 0 when all of it came true")
+    .action(async (options: { readonly once?: boolean }) =>
+      (options.once === true ? run : runUntilStopped)((await import("./commands/demo.ts")).demo(globals(), options)),
+    );
+  for (const [name, text] of LATER) refuse(dray, name, text);
+  tab(dray);
+  // The library's own words; ours begin in lower case.
+  dray.commands.find((one) => one.name() === "complete")?.description("print the completion script of a shell");
+  return dray;
+};
+
+type NewCommand = (usage: string, description: string, parent?: Command) => Command;
+
+/** What runs until it is stopped. */
+const running = (command: NewCommand, globals: () => Globals): void => {
   command("up", "run everything in one process: ingest, dispatcher, replicators, reconciler and admin").action(
-    async () => runCommand((await import("./commands/up.ts")).up(globals())),
+    async () => runUntilStopped((await import("./commands/up.ts")).up(globals())),
   );
   for (const [role, text] of ROLES) {
     command(role, `run ${text} alone`).action(async () =>
-      runCommand((await import("./commands/role.ts")).role(globals(), { role })),
+      runUntilStopped((await import("./commands/role.ts")).role(globals(), { role })),
     );
   }
   command("replicator", "run the replicator of one target alone")
     .requiredOption("-t, --target <name>", "registry name of the target")
-    .action(async (options: { readonly target: string }) =>
-      runCommand((await import("./commands/role.ts")).role(globals(), { role: "replicator", target: options.target })),
+    .action(async ({ target }: { readonly target: string }) =>
+      runUntilStopped((await import("./commands/role.ts")).role(globals(), { role: "replicator", target })),
     );
   command("reconciler", "compare both sides on schedule, or once, and have the drift repaired")
     .option("--once", "compare everything once, then end")
@@ -49,70 +79,91 @@ export const program = (): Command => {
     .option("-t, --target <name>", "with --once: this target only")
     .option("-r, --route <name>", "with --once: this route only")
     .action(async (options: ReconcilerOptions) =>
-      runCommand((await import("./commands/reconciler.ts")).reconcilerCommand(globals(), options)),
+      (options.once === true ? run : runUntilStopped)(
+        (await import("./commands/reconciler.ts")).reconcilerCommand(globals(), options),
+      ),
     );
+};
+
+const copying = (command: NewCommand, globals: () => Globals): void => {
   command("copy <source> <destination>", "copy an image between registries; needs no server and no configuration")
     .option("-a, --all-tags", "all tags of the repository")
     .option("--referrers", "signatures, attestations and SBOMs too")
-    .option("--plain-http <host...>", "talk plain HTTP to these hosts (loopback hosts always)")
+    // Once for each host: a list of them would swallow SOURCE and DESTINATION.
+    .option("--plain-http <host>", "talk plain HTTP to this host, may be repeated (loopback always)", repeated)
     .option("--deep", "ask for every child and blob, which heals a half image")
     .option("--dry-run", "show what would be copied")
     .action(async (source: string, destination: string, options: CopyOptions) =>
-      runCommand((await import("./commands/copy.ts")).copy(globals(), source, destination, options)),
+      run((await import("./commands/copy.ts")).copy(globals(), source, destination, options)),
     );
-  command("diff", "compare source and targets in full; changes nothing (exit 0 in step, 1 drift, 2 could not compare)")
+};
+
+/** What looks at a Drayage that runs, and steers it. */
+const looking = (command: NewCommand, globals: () => Globals): void => {
+  command("diff", "compare source and targets in full; changes nothing")
     .option("-r, --route <name>", "this route only")
     .option("-t, --target <name>", "this target only")
     .action(async (options: { readonly route?: string; readonly target?: string }) =>
-      runCommand((await import("./commands/diff.ts")).diff(globals(), options)),
+      run((await import("./commands/diff.ts")).diff(globals(), options)),
     );
   command("status", "health, lag and backlog of every target").action(async () =>
-    runCommand((await import("./commands/status.ts")).status(globals())),
+    run((await import("./commands/status.ts")).status(globals())),
   );
-  command("events", "the log")
+  command("events", "the log: what happened, oldest first")
     .option("-f, --follow", "go on as events arrive")
-    .option("--since <when>", "a log position, an ISO time, or an age such as 2h (default: the last 50)")
+    .option("--since <when>", "after a log position, or since an ISO time or an age such as 2h (default: the last 50)")
     .option("--type <name...>", "only these types, e.g. ImagePushed or io.drayage.image.pushed.v1")
     .action(async (options: EventsOptions) =>
-      runCommand((await import("./commands/events.ts")).events(globals(), options)),
+      runUntilStopped((await import("./commands/events.ts")).events(globals(), options)),
     );
   command("retry [delivery...]", "try parked deliveries again: all of them, of one target, or the ones named")
     .option("-t, --target <name>", "parked deliveries of this target")
     .option("--why <reason>", "kept in the log", "asked for on the command line")
     .action(async (ids: ReadonlyArray<string>, options: { readonly target?: string; readonly why: string }) =>
-      runCommand((await import("./commands/retry.ts")).retry(globals(), ids, options)),
+      run((await import("./commands/retry.ts")).retry(globals(), ids, options)),
     );
-  const config = command("config", "the configuration");
-  config
-    .command("check")
-    .description("validate the configuration")
-    .option("--no-secrets", "do not ask for secrets that are not here")
-    .exitOverride(exit)
-    .action(async (options: { readonly secrets: boolean }) =>
-      runCommand((await import("./commands/config.ts")).check(globals(), options)),
-    );
-  config
-    .command("schema")
-    .description("print the JSON Schema of drayage.yaml")
-    .exitOverride(exit)
-    .action(async () => runCommand((await import("./commands/config.ts")).schema()));
-  command("demo", "registries, images and replication on this machine, nothing to set up")
-    .option("--once", "end after the tour")
-    .action(async (options: { readonly once?: boolean }) =>
-      runCommand((await import("./commands/demo.ts")).demo(globals(), options)),
-    );
-  for (const [name, text] of LATER) {
-    dray
-      .command(name, { hidden: true })
-      .allowUnknownOption()
-      .allowExcessArguments()
-      .action(() => {
-        process.stderr.write(`dray: '${name}' is not available in this version (${text})\n`);
-        process.exitCode = ExitCode.unable;
-      });
-  }
-  tab(dray);
-  return dray;
+};
+
+const repeated = (value: string, before: ReadonlyArray<string> = []): ReadonlyArray<string> => [...before, value];
+
+type Work = Effect.Effect<ExitCode, CliError, Scope.Scope>;
+
+const run = async (command: Work): Promise<void> =>
+  (await import("./run-command.ts")).runCommand(command, "to-its-end");
+/** To be stopped is how these end well. */
+const runUntilStopped = async (command: Work): Promise<void> =>
+  (await import("./run-command.ts")).runCommand(command, "until-stopped");
+
+/** Wrong usage is "unable" (2) and reads like every other error of ours; help and version are a success. */
+const common = (command: Command): Command => {
+  const examples = EXAMPLES[command.name()] ?? [];
+  if (examples.length > 0) command.addHelpText("after", `\nExamples:\n${examples.map((one) => `  ${one}\n`).join("")}`);
+  return command
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "dray: ")) })
+    .showHelpAfterError(`(${pathOf(command)} --help tells how)`)
+    .exitOverride(exit);
+};
+
+/** `dray config check`. */
+export const pathOf = (command: Command): string =>
+  command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+
+const exit = (error: CommanderError): never => {
+  process.exit(error.exitCode === 0 ? ExitCode.ok : ExitCode.unable);
+};
+
+/** A command of the design that is not whole yet: refused by name, whatever follows it. */
+const refuse = (dray: Command, name: string, text: string): void => {
+  dray
+    .command(name, { hidden: true })
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      process.stderr.write(`dray: '${name}' is not available in this version (${text})\n`);
+      process.exitCode = ExitCode.unable;
+    });
 };
 
 const ROLES = [
@@ -139,8 +190,3 @@ export interface EventsOptions {
   readonly since?: string;
   readonly type?: ReadonlyArray<string>;
 }
-
-/** Wrong usage is "unable" (2); help and version are a success. */
-const exit = (error: CommanderError): never => {
-  process.exit(error.exitCode === 0 ? ExitCode.ok : ExitCode.unable);
-};

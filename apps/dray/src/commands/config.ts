@@ -1,18 +1,22 @@
-import { formatProblem, jsonSchema, loadConfig } from "@drayage/config";
+import { formatProblem, jsonSchema } from "@drayage/config";
 import * as Effect from "effect/Effect";
-import { notLoaded } from "../compose/load.ts";
+import { load, notLoaded } from "../compose/load.ts";
 import { ExitCode } from "../exit-code.ts";
 import { json } from "../output/table.ts";
 import type { Globals } from "../program.ts";
 
 /** `dray config check`: 0 when the configuration holds, 2 with one line for each problem (file, line, column, what, how to mend). */
 export const check = Effect.fnUntraced(function* (globals: Globals, options: { readonly secrets: boolean }) {
-  const { config, warnings } = yield* loadConfig({
-    path: globals.config,
-    env: process.env,
-    cwd: process.cwd(),
-    secrets: options.secrets ? "required" : "optional",
-  }).pipe(Effect.mapError(notLoaded));
+  const loaded = yield* Effect.match(load(globals, options.secrets ? "required" : "optional"), {
+    onSuccess: (good) => good,
+    onFailure: (error) => error,
+  });
+  if ("problems" in loaded) {
+    if (globals.json !== true) return yield* yield* notLoaded(globals, loaded);
+    process.stdout.write(json({ ok: false, problems: loaded.problems }));
+    return ExitCode.unable;
+  }
+  const { config, warnings } = loaded;
   const registries = Object.values(config.registries).map(({ name, type, url }) => ({ name, type, url: url.href }));
   const routes = config.routes.map((route) => ({
     name: route.name,
@@ -24,14 +28,17 @@ export const check = Effect.fnUntraced(function* (globals: Globals, options: { r
     return ExitCode.ok;
   }
   for (const warning of warnings) process.stderr.write(`dray: warning: ${formatProblem(warning)}\n`);
-  process.stdout.write(`ok: ${registries.length} registries, ${routes.length} routes, revision ${config.revision}\n`);
+  process.stdout.write(
+    `ok: ${count(registries.length, "registry", "registries")}, ${count(routes.length, "route", "routes")}, revision ${config.revision}\n`,
+  );
   for (const route of routes) process.stdout.write(`  ${route.name}: ${route.from} -> ${route.to.join(", ")}\n`);
   return ExitCode.ok;
 });
 
+const count = (amount: number, one: string, many: string): string => `${amount} ${amount === 1 ? one : many}`;
+
 /** `dray config schema`: the JSON Schema of drayage.yaml, for editors. */
-export const schema = (): Effect.Effect<ExitCode> =>
-  Effect.sync(() => {
-    process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
-    return ExitCode.ok;
-  });
+export const schema: Effect.Effect<ExitCode> = Effect.sync(() => {
+  process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  return ExitCode.ok;
+});

@@ -1,19 +1,21 @@
-import { type CopyResult, dockerConfigAuth, makeCopier, type Registry } from "@drayage/oci-core";
 import {
-  type Digest,
-  formatReference,
-  type ImageReference,
-  isDigestTag,
-  parseReference,
-  parseTag,
-  type Tag,
-} from "@drayage/oci-core/model";
-import { adapterOf } from "@drayage/registries";
+  type Copier,
+  CopyError,
+  type CopyProgress,
+  type CopyResult,
+  connectRegistry,
+  dockerConfigAuth,
+  makeCopier,
+  type Registry,
+} from "@drayage/oci-core";
+import { formatReference, type ImageReference, isDigestTag } from "@drayage/oci-core/model";
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
-import prettyBytes from "pretty-bytes";
-import { failed, unable } from "../cli-error.ts";
+import { CliError, failed, unable } from "../cli-error.ts";
+import { copyPlan, type Piece } from "../copy-plan.ts";
 import { ExitCode } from "../exit-code.ts";
+import { copiedLine, copySummary } from "../output/copy-line.ts";
 import { copyDisplay } from "../output/progress.ts";
 import { json } from "../output/table.ts";
 import type { CopyOptions, Globals } from "../program.ts";
@@ -23,7 +25,7 @@ const TAGS_AT_ONCE = 4;
 
 /**
  * `dray copy SOURCE DESTINATION`: registry to registry with nothing but Docker's credentials. Digests stay what they are.
- * Exit 0 when all is there, 1 when something could not be copied, 2 for a reference that is none.
+ * Exit 0 when all is there, 1 when something could not be copied, 2 when nothing was tried.
  */
 export const copy = Effect.fnUntraced(function* (
   globals: Globals,
@@ -31,110 +33,111 @@ export const copy = Effect.fnUntraced(function* (
   destinationText: string,
   options: CopyOptions,
 ) {
-  const source = yield* reference(sourceText, "SOURCE");
-  const destination = yield* reference(destinationText, "DESTINATION");
-  const from = yield* connect(source, options);
-  const to = yield* connect(destination, options);
-  const tags = options.allTags === true ? yield* allTags(from, source) : [undefined];
-  const copier = yield* makeCopier();
+  const started = yield* Clock.currentTimeMillis;
+  const plan = copyPlan(sourceText, destinationText, options.allTags === true);
+  if (plan instanceof CliError) return yield* plan;
+  const source = { ...plan.source, registry: yield* connect(plan.source, options) };
+  const target = { ...plan.destination, registry: yield* connect(plan.destination, options) };
+  const pieces = plan.pieces ?? (yield* allTags(source));
   const display = copyDisplay(globals.json === true);
   yield* Effect.addFinalizer(() => Effect.sync(display.stop));
+  const ends: Ends = { source, target, copier: yield* makeCopier(), options, onProgress: display.onProgress };
 
-  const one = Effect.fnUntraced(function* (tag: Tag | undefined) {
-    const latest = parseTag("latest");
-    const wanted = tag ?? source.digest ?? source.tag ?? latest;
-    const put = tag ?? destination.tag ?? source.tag ?? (source.digest === undefined ? latest : undefined);
-    if (wanted === undefined) return false;
-    const name = `${source.host}/${source.repository}${wanted.includes(":") ? "@" : ":"}${wanted}`;
-    const target = formatReference({ host: destination.host, repository: destination.repository, tag: put });
-    if (options.dryRun === true) {
-      const found = yield* wouldCopy({ from, to, source, destination, wanted, put });
-      const text = `${found.action}: ${target}  ${found.wanted ?? "the source does not have it, or hides it"}\n`;
-      process.stdout.write(globals.json === true ? json({ source: name, target, ...found }) : text);
-      return found.wanted !== undefined;
-    }
-    const result = yield* copier
-      .copy({
-        source: { registry: from, repository: source.repository, reference: wanted },
-        target: { registry: to, repository: destination.repository, tag: put },
-        depth: options.deep === true ? "deep" : options.referrers === true ? "referrers" : "tag",
-        referrers: options.referrers === true ? "all" : "none",
-        onProgress: display.onProgress,
-      })
-      .pipe(
-        Effect.map((done) => ({ ok: true as const, done })),
-        Effect.catchTag("CopyError", (error) => Effect.succeed({ ok: false as const, error })),
-      );
-    if (!result.ok) {
-      process.stderr.write(`dray: ${name}: ${result.error.message}\n`);
-      if (globals.json === true)
-        process.stdout.write(json({ source: name, target, error: { ...result.error, cause: undefined } }));
-      return false;
-    }
-    process.stdout.write(
-      globals.json === true ? json({ source: name, target, ...result.done }) : line(target, result.done),
-    );
-    return true;
-  });
+  const results = yield* Effect.forEach(
+    pieces,
+    (piece) =>
+      Effect.map(options.dryRun === true ? wouldCopy(ends, piece) : reallyCopy(ends, piece), (done) => {
+        const names = {
+          source: `${source.host}/${source.repository}${piece.wanted.includes(":") ? "@" : ":"}${piece.wanted}`,
+          target: formatReference({ host: target.host, repository: target.repository, tag: piece.put }),
+        };
+        if (done._tag === "Failed") process.stderr.write(`dray: ${names.source}: ${done.why}\n`);
+        if (globals.json === true) process.stdout.write(json({ ...names, ...done.machine }));
+        else if (done._tag !== "Failed") display.print(done.line(names.target));
+        return done;
+      }),
+    { concurrency: TAGS_AT_ONCE },
+  );
+  display.stop();
 
-  const done = yield* Effect.forEach(tags, one, { concurrency: TAGS_AT_ONCE });
-  const bad = done.filter((ok) => !ok).length;
-  if (bad > 0 && tags.length > 1) return yield* failed(`${bad} of ${tags.length} tags were not copied`);
-  return bad === 0 ? ExitCode.ok : ExitCode.failed;
+  const bad = results.filter(({ _tag }) => _tag === "Failed").length;
+  if (plan.pieces !== undefined) return bad === 0 ? ExitCode.ok : ExitCode.failed;
+  if (bad > 0) return yield* failed(`${bad} of ${pieces.length} tags were not copied`);
+  const copied = results.flatMap((done) => (done._tag === "Copied" ? [done.machine] : []));
+  const seconds = ((yield* Clock.currentTimeMillis) - started) / 1000;
+  if (globals.json !== true && options.dryRun !== true) process.stdout.write(copySummary(copied, seconds));
+  return ExitCode.ok;
 });
 
-const reference = Effect.fnUntraced(function* (text: string, place: string) {
-  if (text.startsWith("oci:")) {
-    return yield* unable(`${place}: OCI image layouts (oci:DIR) are not available in this version`);
-  }
-  const parsed = parseReference(text);
-  if (parsed._tag === "InvalidReference") {
-    return yield* unable(`${place}: ${parsed.part} "${parsed.text}": ${parsed.problem}`, parsed.mend);
-  }
-  return parsed;
+type Side = ImageReference & { readonly registry: Registry };
+interface Ends {
+  readonly source: Side;
+  readonly target: Side;
+  readonly copier: Copier;
+  readonly options: CopyOptions;
+  readonly onProgress: (progress: CopyProgress) => void;
+}
+
+/** What came of one piece: a line for people, a document for machines. */
+type Done =
+  | { readonly _tag: "Copied"; readonly line: (target: string) => string; readonly machine: CopyResult }
+  | { readonly _tag: "Looked"; readonly line: (target: string) => string; readonly machine: object }
+  | { readonly _tag: "Failed"; readonly why: string; readonly machine: object };
+
+const reallyCopy = ({ source, target, copier, options, onProgress }: Ends, piece: Piece): Effect.Effect<Done> =>
+  copier
+    .copy({
+      source: { registry: source.registry, repository: source.repository, reference: piece.wanted },
+      target: { registry: target.registry, repository: target.repository, tag: piece.put },
+      depth: options.deep === true ? "deep" : options.referrers === true ? "referrers" : "tag",
+      referrers: options.referrers === true ? "all" : "none",
+      onProgress,
+    })
+    .pipe(
+      Effect.map((result): Done => ({ _tag: "Copied", line: (to) => copiedLine(to, result), machine: result })),
+      Effect.catch((error) => Effect.succeed(failedWith(error))),
+    );
+
+const wouldCopy = ({ source, target }: Ends, { wanted, put }: Piece): Effect.Effect<Done> =>
+  Effect.all(
+    [
+      source.registry.resolve(source.repository, wanted),
+      ...(put === undefined ? [] : [target.registry.resolve(target.repository, put)]),
+    ],
+    { concurrency: 2 },
+  ).pipe(
+    Effect.map(([there, here]): Done => {
+      const machine = { wanted: there?.digest, held: here?.digest };
+      if (there === undefined) return { _tag: "Failed", why: "the source does not have it, or hides it", machine };
+      const action = here === undefined ? "copy" : here.digest === there.digest ? "nothing to do" : "overwrite";
+      return { _tag: "Looked", line: (to) => `${action}: ${to}  ${there.digest}\n`, machine: { action, ...machine } };
+    }),
+    Effect.catch((error) => Effect.succeed(failedWith(error))),
+  );
+
+const failedWith = (error: { readonly message: string }): Done => ({
+  _tag: "Failed",
+  why: error.message,
+  machine: { error: error instanceof CopyError ? { ...error, cause: undefined } : { detail: error.message } },
 });
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-const connect = Effect.fnUntraced(function* (to: ImageReference, options: CopyOptions) {
-  const plain = options.plainHttp?.includes(to.host) === true || LOOPBACK.test(to.host.replace(/:\d+$/, ""));
-  const auth = yield* dockerConfigAuth(to.host).pipe(
+/** The plain distribution client: nothing is known of the other side, so nothing but the specification is asked of it. */
+const connect = Effect.fnUntraced(function* ({ host }: ImageReference, options: CopyOptions) {
+  const plain = options.plainHttp?.includes(host) === true || LOOPBACK.test(host.replace(/:\d+$/, ""));
+  const auth = yield* dockerConfigAuth(host).pipe(
     Effect.mapError((error) => unable(error.message, "mend Docker's config.json, or name another with DOCKER_CONFIG")),
   );
-  const url = new URL(`${plain ? "http" : "https"}://${to.host}`);
-  return yield* adapterOf("oci").connect({ name: to.host, url, auth, traits: {} });
+  return yield* connectRegistry({ name: host, url: new URL(`${plain ? "http" : "https"}://${host}`), auth });
 });
 
-const allTags = Effect.fnUntraced(function* (registry: Registry, source: ImageReference) {
-  const pages = yield* Stream.runCollect(registry.tags(source.repository)).pipe(
+/** Tags that are names of their own: signatures and the like, kept under a tag made of a digest, go with their image (`--referrers`). */
+const allTags = Effect.fnUntraced(function* ({ registry, repository, host }: Side) {
+  const pages = yield* Stream.runCollect(registry.tags(repository)).pipe(
     Effect.mapError((error) => unable(error.message)),
   );
-  return pages.flat().filter((tag) => !isDigestTag(tag));
+  const tags = pages.flat().filter((tag) => !isDigestTag(tag));
+  if (tags.length === 0) return yield* failed(`${host}/${repository} has no tags`);
+  return tags.map((tag): Piece => ({ wanted: tag, put: tag }));
 });
-
-const wouldCopy = Effect.fnUntraced(function* (given: {
-  readonly from: Registry;
-  readonly to: Registry;
-  readonly source: ImageReference;
-  readonly destination: ImageReference;
-  readonly wanted: Tag | Digest;
-  readonly put: Tag | undefined;
-}) {
-  const held =
-    given.put === undefined ? Effect.succeed(undefined) : given.to.resolve(given.destination.repository, given.put);
-  const [there, here] = yield* Effect.all([given.from.resolve(given.source.repository, given.wanted), held], {
-    concurrency: 2,
-  }).pipe(Effect.mapError((error) => unable(error.message)));
-  const equal = here?.digest === there?.digest;
-  const action =
-    there === undefined ? "impossible" : here === undefined ? "copy" : equal ? "nothing to do" : "overwrite";
-  return { action, wanted: there?.digest, held: here?.digest };
-});
-
-const line = (target: string, result: CopyResult): string => {
-  const { blobs, bytes } = result;
-  const moved = `${blobs.copied} copied (${prettyBytes(bytes.copied)}), ${blobs.mounted} mounted, ${blobs.present} present`;
-  return result.action === "unchanged"
-    ? `${target}  ${result.digest}  already there\n`
-    : `${target}  ${result.digest}  ${moved}${result.referrers > 0 ? `, ${result.referrers} referrers` : ""}  ${(result.durationMs / 1000).toFixed(1)} s\n`;
-};

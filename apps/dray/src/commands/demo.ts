@@ -1,21 +1,24 @@
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { loadConfig } from "@drayage/config";
-import { Database, EventLog, type RecordedEvent } from "@drayage/event-log";
+import { Database, EventLog } from "@drayage/event-log";
 import { reconcileAndAppend } from "@drayage/reconciler";
 import { openRegistries } from "@drayage/registries";
+import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
-import * as Stream from "effect/Stream";
+import * as Layer from "effect/Layer";
 import colors from "picocolors";
 import { failed, unable } from "../cli-error.ts";
 import { databaseLayer } from "../compose/database.ts";
 import { everything } from "../compose/everything.ts";
-import { notLoaded } from "../compose/load.ts";
+import { logOf } from "../compose/log.ts";
+import { show } from "../demo/show.ts";
 import { type Stage, setStage } from "../demo/stage.ts";
-import { type Step, tour } from "../demo/tour.ts";
+import { LEFT, tour } from "../demo/tour.ts";
+import { verify } from "../demo/verify.ts";
+import { invitation, proof, result } from "../demo/words.ts";
 import { ExitCode } from "../exit-code.ts";
-import { eventLine } from "../output/event-line.ts";
-import { json, table } from "../output/table.ts";
+import { json } from "../output/table.ts";
 import type { Globals } from "../program.ts";
 
 /**
@@ -23,86 +26,58 @@ import type { Globals } from "../program.ts";
  * skopeo or docker can push; `--once` ends with a summary, exit 0 when every step came true.
  */
 export const demo = Effect.fnUntraced(function* (globals: Globals, options: { readonly once?: boolean }) {
-  const quiet = globals.json === true;
-  const say = (text: string) => Effect.sync(() => void (quiet || process.stdout.write(`${text}\n`)));
+  const say = (text: string) => Effect.sync(() => void (globals.json === true || process.stdout.write(`${text}\n`)));
   const [ingest, admin] = yield* Effect.promise(() => Promise.all([freePort(), freePort()]));
   yield* say(colors.bold("Starting four registries and Drayage between them ..."));
   const stage = yield* setStage({ ingest, admin });
   const { config } = yield* loadConfig({ path: stage.configFile, env: {}, cwd: "/", secrets: "required" }).pipe(
-    Effect.mapError(notLoaded),
+    Effect.mapError((error) => unable(error.message)),
   );
 
-  const show = Effect.gen(function* () {
-    const log = yield* EventLog;
-    yield* Effect.gen(function* () {
-      const registries = yield* openRegistries(config);
-      const context = { config, registries, database: yield* Database, log };
-      yield* everything({ config }).pipe(
-        Effect.mapError((error) => unable(error.message)),
-        Effect.forkScoped,
-      );
-      yield* log.subscribe({ after: 0 }).pipe(
-        Stream.runForEach((events) =>
-          Effect.forEach(events, (event) => say(eventLine(toLine(event))), { discard: true }),
-        ),
-        Effect.forkScoped,
-      );
-      const steps = yield* tour(
-        stage,
-        (title) => say(`\n${colors.bold(title)}`),
-        reconcileAndAppend(context, { kind: "full" }),
-      );
-      yield* Effect.sleep("300 millis"); // the last events are on their way to the terminal
+  const performance = Effect.gen(function* () {
+    const registries = yield* openRegistries(config);
+    const context = { config, registries, database: yield* Database, log: yield* EventLog };
+    const { events, settled } = yield* show(config, say);
+    const isUp = yield* Deferred.make<void>();
+    const play = Effect.gen(function* () {
+      yield* Deferred.await(isUp);
+      yield* settled;
+      const steps = yield* tour(stage, {
+        narrate: (title) => say(`\n${colors.bold(title)}`),
+        reconcile: reconcileAndAppend(context, { kind: "full" }),
+        settled,
+      });
       yield* finish(stage, steps, globals);
       if (options.once === true) return;
       yield* say(invitation(stage));
-      yield* Effect.never;
-    }).pipe(Effect.scoped);
+      return yield* Effect.never;
+    });
+    // What runs beside the tour never ends by itself: a role that dies ends the demo at once, with its error.
+    const beside = Effect.all([everything({ config, onUp: Deferred.succeed(isUp, undefined) }), events], {
+      concurrency: "unbounded",
+      discard: true,
+    });
+    yield* Effect.raceFirst(play, beside);
   });
-  yield* show.pipe(
-    Effect.provide(databaseLayer(config, "owner")),
-    Effect.catch((error) => Effect.fail(error._tag === "CliError" ? error : unable(error.message))),
+  yield* Effect.scoped(performance).pipe(
+    Effect.provide(Layer.provideMerge(databaseLayer(config, "owner"), logOf(globals, QUIET))),
+    Effect.mapError((error) => (error._tag === "CliError" ? error : unable(error.message))),
   );
   return ExitCode.ok;
 });
 
-const toLine = (event: RecordedEvent) => ({
-  ...event,
-  recordedat: event.recordedAt.toISOString(),
-  data: { ...event.data },
+/** Of the log only what went wrong, unless somebody asks for more: the events tell the rest. */
+const QUIET = { DRAYAGE_LOG_LEVEL: "warn", DRAYAGE_LOG: "text" };
+
+/** The proof: what both targets hold now is compared with the source once more. */
+const finish = Effect.fnUntraced(function* (stage: Stage, steps: Parameters<typeof result>[0], globals: Globals) {
+  const verified = verify(stage, LEFT);
+  if (globals.json === true) process.stdout.write(json({ steps, verified }));
+  else process.stdout.write(`\n${result(steps)}\n`);
+  if (verified.differences.length > 0)
+    return yield* failed(`the targets are not what the source is: ${verified.differences.join("; ")}`);
+  if (globals.json !== true) process.stdout.write(`${proof(verified)}\n`);
 });
-
-/** The proof: what both targets hold now is read from them once more, and compared with the source byte by byte. */
-const finish = Effect.fnUntraced(function* (stage: Stage, steps: ReadonlyArray<Step>, globals: Globals) {
-  const dangling = [stage.europe, stage.america].flatMap((target) => target.danglingReferences());
-  const rows = steps.flatMap((step) =>
-    step.result.map(({ name, digest }, n) => [
-      n === 0 ? (step.title.split(":")[0] ?? "") : "",
-      name,
-      digest === "gone" ? "gone at both" : `${digest.slice(0, 19)} at source and both targets`,
-      n === 0 ? `${step.millis} ms` : "",
-    ]),
-  );
-  if (globals.json === true) process.stdout.write(json({ steps, dangling }));
-  else process.stdout.write(`\n${table(["STEP", "AT BOTH TARGETS", "DIGEST", "TIME"], rows)}`);
-  if (dangling.length > 0)
-    return yield* failed(`${dangling.length} tags at the targets point to content that is not there`);
-});
-
-const invitation = (stage: Stage): string => `
-It stays up until Ctrl-C. Push something yourself:
-  skopeo copy --dest-tls-verify=false docker://docker.io/library/alpine docker://${stage.hub.host}/you/alpine:3
-  or: docker push ${stage.hub.host}/you/alpine:3
-and find it at ${stage.europe.host}/mirror/you/alpine:3 and ${stage.america.host}/mirror/you/alpine:3 (user drayage, password demo-password)
-
-  source            ${stage.hub.url.origin}
-  source (factory)  ${stage.factory.url.origin}
-  target europe     ${stage.europe.url.origin}
-  target america    ${stage.america.url.origin}
-  notifications     http://127.0.0.1:${stage.ingestPort}/notifications/hub
-  admin             http://127.0.0.1:${stage.adminPort}/api/v1/targets  /metrics  /openapi.json
-  configuration     ${stage.configFile}
-  in another shell  dray --config ${stage.configFile} status | events --follow | diff`;
 
 /** A port that was free a moment ago: the registries have to know where notifications go before anything listens there. */
 const freePort = (): Promise<number> =>

@@ -2,13 +2,15 @@ import type { Config } from "@drayage/config";
 import { Database } from "@drayage/event-log";
 import { type Difference, databaseBooks, noBooks, openAll, reconcile, routesOf } from "@drayage/reconciler";
 import { openRegistries } from "@drayage/registries";
+import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { unable } from "../cli-error.ts";
 import { databaseLayer } from "../compose/database.ts";
-import { targetsOf } from "../compose/everything.ts";
 import { configuration } from "../compose/load.ts";
+import { checkNames } from "../compose/names.ts";
 import { ExitCode } from "../exit-code.ts";
+import { shortDigest } from "../output/short-digest.ts";
 import { summary } from "../output/summary.ts";
 import { json, table } from "../output/table.ts";
 import type { Globals } from "../program.ts";
@@ -48,7 +50,7 @@ export const diff = Effect.fnUntraced(function* (
 /** Ownership tells `different` from `conflict` and finds what is extra. Without a database that runs, the comparison goes on and says what it cannot see. */
 const booksOf = Effect.fnUntraced(function* (config: Config) {
   return yield* Layer.build(databaseLayer(config, "guest")).pipe(
-    Effect.map((services) => Effect.runSync(Effect.provide(Effect.map(Database, databaseBooks), services))),
+    Effect.map((services) => databaseBooks(Context.get(services, Database))),
     Effect.catch((error) => {
       process.stderr.write(
         `dray: without our own records (${error.message}): what is extra at a target cannot be told\n`,
@@ -58,22 +60,10 @@ const booksOf = Effect.fnUntraced(function* (config: Config) {
   );
 });
 
-const checkNames = Effect.fnUntraced(function* (
-  config: Config,
-  { route, target }: { readonly route?: string | undefined; readonly target?: string | undefined },
-) {
-  const routes = config.routes.map(({ name }) => name);
-  if (route !== undefined && !routes.includes(route))
-    return yield* unable(`there is no route ${route}`, `routes are ${routes.join(", ")}`);
-  const targets = targetsOf(config);
-  if (target !== undefined && !targets.includes(target))
-    return yield* unable(`no route has the target ${target}`, `targets are ${targets.join(", ")}`);
-});
-
 const row = (one: Difference): ReadonlyArray<string> => [
   one.parked ? `${one.kind} (parked)` : one.kind,
   `${one.target}/${one.repository}:${one.tag}`,
   `${one.source.registry}/${one.source.repository}:${one.source.tag}`,
-  one.wanted?.slice(0, 19) ?? "-",
-  one.held?.slice(0, 19) ?? "-",
+  shortDigest(one.wanted ?? "-"),
+  shortDigest(one.held ?? "-"),
 ];

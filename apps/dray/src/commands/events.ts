@@ -1,3 +1,4 @@
+import { EVENT_TYPES } from "@drayage/domain";
 import * as Effect from "effect/Effect";
 import { unable } from "../cli-error.ts";
 import { configuration } from "../compose/load.ts";
@@ -15,10 +16,10 @@ const FOLLOW_EVERY = "500 millis";
 
 /** `dray events`: the log, oldest first. `--follow` goes on until it is stopped. */
 export const events = Effect.fnUntraced(function* (globals: Globals, options: EventsOptions) {
-  const config = yield* configuration(globals);
-  const reads = yield* looks(config);
   const types = options.type;
+  yield* checkTypes(types ?? []);
   const since = yield* start(options.since);
+  const reads = yield* looks(yield* configuration(globals));
   const print = ({ events, head }: Awaited<ReturnType<typeof reads.events>>): number => {
     for (const event of events) process.stdout.write(globals.json === true ? json(event) : `${eventLine(event)}\n`);
     return events.at(-1)?.position ?? head;
@@ -32,6 +33,14 @@ export const events = Effect.fnUntraced(function* (globals: Globals, options: Ev
     if (!full) yield* Effect.sleep(FOLLOW_EVERY);
     page = yield* look(() => reads.events({ after, limit: PAGE, types }));
   }
+});
+
+/** A name that is misspelt would match nothing, and look like silence. */
+const checkTypes = Effect.fnUntraced(function* (types: ReadonlyArray<string>) {
+  const known = Object.entries(EVENT_TYPES).flat();
+  const wrong = types.find((type) => !known.includes(type));
+  if (wrong !== undefined)
+    return yield* unable(`there is no event type ${wrong}`, `types are ${Object.keys(EVENT_TYPES).join(", ")}`);
 });
 
 type Start = { readonly after: number } | { readonly since: Date } | typeof NEWEST;

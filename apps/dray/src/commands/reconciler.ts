@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect";
 import { unable } from "../cli-error.ts";
 import { databaseLayer } from "../compose/database.ts";
 import { configuration } from "../compose/load.ts";
+import { checkNames } from "../compose/names.ts";
 import { ExitCode } from "../exit-code.ts";
 import { summary } from "../output/summary.ts";
 import { json } from "../output/table.ts";
@@ -17,12 +18,18 @@ import { role } from "./role.ts";
  * drift was found with `--dry-run`, 2 when something could not be compared).
  */
 export const reconcilerCommand = (globals: Globals, options: ReconcilerOptions) => {
-  if (options.once !== true) return role(globals, { role: "reconciler" });
+  if (options.once !== true) {
+    const { dryRun, target, route } = options;
+    return dryRun === undefined && target === undefined && route === undefined
+      ? role(globals, { role: "reconciler" })
+      : Effect.fail(unable("--dry-run, --target and --route are for one comparison", "add --once"));
+  }
   return options.dryRun === true ? diff(globals, options) : once(globals, options);
 };
 
 const once = Effect.fnUntraced(function* (globals: Globals, options: ReconcilerOptions) {
   const config = yield* configuration(globals);
+  yield* checkNames(config, options);
   const report = yield* Effect.gen(function* () {
     const registries = yield* openRegistries(config);
     const context = { config, registries, database: yield* Database, log: yield* EventLog };

@@ -6,13 +6,16 @@ import { ingest } from "@drayage/ingest";
 import { reconciler } from "@drayage/reconciler";
 import { openRegistries } from "@drayage/registries";
 import { replicator } from "@drayage/replicator";
-import { logging } from "@drayage/runtime";
 import * as Effect from "effect/Effect";
+import * as Layer from "effect/Layer";
 import { unable } from "../cli-error.ts";
+import { applyConfiguration } from "../compose/apply-configuration.ts";
 import { databaseLayer } from "../compose/database.ts";
-import { targetsOf } from "../compose/everything.ts";
+import { forGood } from "../compose/everything.ts";
 import { configuration } from "../compose/load.ts";
-import { ExitCode } from "../exit-code.ts";
+import { logOf } from "../compose/log.ts";
+import { lookThrough } from "../compose/look-through.ts";
+import { checkNames } from "../compose/names.ts";
 import type { Globals } from "../program.ts";
 
 export type Role =
@@ -26,12 +29,10 @@ export const role = Effect.fnUntraced(function* (
 ) {
   const config = yield* configuration(globals);
   const which = yield* known(config, chosen);
-  yield* Effect.scoped(run(config, which)).pipe(
-    Effect.provide(databaseLayer(config, "owner")),
-    Effect.provide(logging),
-    Effect.mapError((error) => unable(error.message)),
+  return yield* Effect.scoped(run(config, which)).pipe(
+    Effect.provide(Layer.provideMerge(databaseLayer(config, "owner"), logOf(globals))),
+    Effect.mapError((error) => (error._tag === "CliError" ? error : unable(error.message))),
   );
-  return ExitCode.ok;
 });
 
 const known = Effect.fnUntraced(function* (
@@ -40,27 +41,29 @@ const known = Effect.fnUntraced(function* (
 ) {
   if (name === "ingest" || name === "dispatcher" || name === "admin" || name === "reconciler")
     return { role: name } satisfies Role as Role;
-  const targets = targetsOf(config);
-  if (target !== undefined && targets.includes(target)) return { role: "replicator", target } satisfies Role as Role;
-  return yield* unable(`no route has the target ${target ?? ""}`, `targets are ${targets.join(", ")}`);
+  yield* checkNames(config, { target });
+  return { role: "replicator", target: target ?? "" } satisfies Role as Role;
 });
 
 const run = Effect.fnUntraced(function* (config: Config, which: Role) {
   switch (which.role) {
     case "ingest":
-      yield* ingest({ config });
+      yield* ingest({ config, onNewsLost: yield* lookThrough });
       return yield* Effect.never;
     case "admin":
       yield* admin({ config });
       return yield* Effect.never;
     case "dispatcher":
-      return yield* dispatcher({ config });
+      yield* applyConfiguration(config);
+      return yield* forGood("dispatcher", dispatcher({ config }));
     case "reconciler":
-      return yield* reconciler({ config, registries: yield* openRegistries(config) });
+      return yield* forGood("reconciler", reconciler({ config, registries: yield* openRegistries(config) }));
     case "replicator": {
       const registries = yield* openRegistries(config);
       return yield* Effect.provide(
-        Effect.flatMap(Bus, (bus) => replicator({ config, target: which.target, registries, bus })),
+        Effect.flatMap(Bus, (bus) =>
+          forGood("replicator", replicator({ config, target: which.target, registries, bus })),
+        ),
         postgresBusLayer(config.guard),
       );
     }

@@ -7,15 +7,18 @@ import { age, json, table } from "../output/table.ts";
 import type { Globals } from "../program.ts";
 
 const COLOUR = { level: colors.green, behind: colors.yellow, unknown: colors.dim } as const;
-/** Parked deliveries shown for people; all of them are in `--json` of the API. */
+/** Parked deliveries shown for people, and given to machines: one page of the API. */
 const PARKED_SHOWN = 20;
+const PARKED_GIVEN = 1000;
 
 /** `dray status`: every target on a line, then what is parked and why. Exit 0 whatever the state: it is a report. */
 export const status = Effect.fnUntraced(function* (globals: Globals) {
   const config = yield* configuration(globals);
   const reads = yield* looks(config);
   const targets = yield* look(reads.targets);
-  const parked = yield* look(() => reads.deliveries({ state: "parked", limit: PARKED_SHOWN }));
+  const parked = yield* look(() =>
+    reads.deliveries({ state: "parked", limit: globals.json === true ? PARKED_GIVEN : PARKED_SHOWN }),
+  );
   if (globals.json === true) {
     process.stdout.write(json({ targets, parked }));
     return ExitCode.ok;
@@ -49,6 +52,8 @@ export const status = Effect.fnUntraced(function* (globals: Globals) {
         ]),
       )}`,
     );
+    const all = targets.reduce((sum, target) => sum + target.parked, 0);
+    if (all > parked.length) process.stdout.write(`... and ${all - parked.length} more (--json shows them)\n`);
     process.stdout.write("\nMend the cause, then: dray retry [DELIVERY...]\n");
   }
   return ExitCode.ok;

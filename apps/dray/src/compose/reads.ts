@@ -1,17 +1,11 @@
-import { makeReads, type Reads } from "@drayage/admin";
+import type { Reads } from "@drayage/admin";
 import type { Config } from "@drayage/config";
-import { Database, EventLog } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
-import { request } from "undici";
-import { unable } from "../cli-error.ts";
-import { databaseLayer, noDatabase } from "./database.ts";
+import { CliError, unable } from "../cli-error.ts";
+import { adminReads, findAdmin } from "./admin-client.ts";
 
-/** A server on this machine that does not answer within this is not there. */
-const PROBE_MS = 1_000;
-/** Longest wait for an answer of the admin API. */
-const ANSWER_MS = 30_000;
-
+/** What `dray status` and `dray events` look at. */
 export type Looks = Pick<Reads, "targets" | "deliveries" | "events">;
 
 /**
@@ -19,53 +13,30 @@ export type Looks = Pick<Reads, "targets" | "deliveries" | "events">;
  * stops nothing, so it cannot disturb `dray up` (DESIGN.md section 9). A token for the API comes from DRAYAGE_TOKEN.
  */
 export const looks = Effect.fnUntraced(function* (config: Config) {
-  const { host, port } = config.http.admin;
-  const base = `http://${host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host}:${port}`;
-  const up = yield* Effect.promise(() => answers(base));
-  if (up) return overHttp(base, process.env["DRAYAGE_TOKEN"]);
+  const base = yield* Effect.promise(() => findAdmin(config.http.admin));
+  if (base !== undefined) {
+    const reads = adminReads(base, process.env["DRAYAGE_TOKEN"]);
+    yield* look(() => warnOfAnother(reads, base, config));
+    return reads;
+  }
+  // Only now: half of the start-up time is the database's.
+  const [{ makeReads }, { Database, EventLog }, { databaseLayer, noDatabase }] = yield* Effect.promise(() =>
+    Promise.all([import("@drayage/admin"), import("@drayage/event-log"), import("./database.ts")]),
+  );
   const services = yield* Layer.build(databaseLayer(config, "guest")).pipe(Effect.mapError(noDatabase));
   return yield* Effect.gen(function* () {
     return makeReads(config, yield* Database, yield* EventLog) satisfies Looks as Looks;
   }).pipe(Effect.provide(services));
 });
 
-const answers = (base: string): Promise<boolean> =>
-  request(`${base}/healthz`, { signal: AbortSignal.timeout(PROBE_MS) }).then(
-    async ({ statusCode, body }) => {
-      await body.dump();
-      return statusCode === 200;
-    },
-    () => false,
+/** Two installations on one machine may be given one port by mistake, and a file may have been changed since `dray up` read it. */
+const warnOfAnother = async (reads: Looks, base: string, config: Config): Promise<void> => {
+  const { events } = await reads.events({ limit: 1, types: ["ConfigurationApplied"], after: undefined });
+  const revision = events[0]?.data["revision"];
+  if (revision === undefined || revision === config.revision) return;
+  process.stderr.write(
+    `dray: warning: what runs at ${base} has another configuration (revision ${revision}, this file is ${config.revision})\n`,
   );
-
-const overHttp = (base: string, token: string | undefined): Looks => {
-  const get = async <A>(path: string, query: Readonly<Record<string, string | number | undefined>>): Promise<A> => {
-    const url = new URL(path, base);
-    for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const { statusCode, body } = await request(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
-    if (statusCode === 200) return (await body.json()) as A; // our own API, documented at /openapi.json
-    const text = await body.text();
-    if (statusCode === 401)
-      throw unable(`the admin API at ${base} wants a token`, "set DRAYAGE_TOKEN to one of admin.tokens");
-    throw unable(`the admin API at ${base} answered ${statusCode}: ${text.slice(0, 300)}`);
-  };
-  return {
-    targets: async () => (await get<{ targets: Awaited<ReturnType<Reads["targets"]>> }>("/api/v1/targets", {})).targets,
-    deliveries: async ({ target, state, repository, tag, after, limit }) =>
-      (
-        await get<{ deliveries: Awaited<ReturnType<Reads["deliveries"]>> }>("/api/v1/deliveries", {
-          target,
-          state,
-          repository,
-          tag,
-          after,
-          limit,
-        })
-      ).deliveries,
-    events: ({ after, since, limit, types }) =>
-      get("/api/v1/events", { after, since: since?.toISOString(), limit, type: types?.join(",") }),
-  };
 };
 
 /** A read that may fail as a person is told. */
@@ -73,7 +44,5 @@ export const look = <A>(f: () => Promise<A>) =>
   Effect.tryPromise({
     try: f,
     catch: (cause) =>
-      typeof cause === "object" && cause !== null && "_tag" in cause && cause._tag === "CliError"
-        ? (cause as ReturnType<typeof unable>)
-        : unable(cause instanceof Error ? cause.message : String(cause)),
+      cause instanceof CliError ? cause : unable(cause instanceof Error ? cause.message : String(cause)),
   });

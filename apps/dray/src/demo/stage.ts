@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type StrictRegistry, startStrictRegistry } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
+import { afterlife } from "./afterlife.ts";
 
 /** The registries of the demo, and the configuration that joins them. */
 export interface Stage {
@@ -28,6 +29,8 @@ export const setStage = (ports: { readonly ingest: number; readonly admin: numbe
       Effect.promise(() => mkdtemp(join(tmpdir(), "drayage-demo-"))),
       (path) => Effect.promise(() => rm(path, { recursive: true, force: true })),
     );
+    const dataDir = join(directory, "data");
+    yield* afterlife(directory, dataDir);
     const hub = yield* startStrictRegistry({
       notifications: {
         url: `http://127.0.0.1:${ports.ingest}/notifications/hub`,
@@ -41,7 +44,7 @@ export const setStage = (ports: { readonly ingest: number; readonly admin: numbe
     });
     const configFile = join(directory, "drayage.yaml");
     yield* Effect.promise(async () => {
-      await mkdir(join(directory, "data"), { recursive: true });
+      await mkdir(dataDir, { recursive: true });
       await writeFile(configFile, configuration({ hub, factory, europe, america }, ports));
     });
     return {
@@ -93,7 +96,8 @@ routes:
     deletes: { mode: mirror, confirmAfter: 0s }
   - name: releases
     from: factory
-    select: { repositories: ["docker-prod-local/**"] }
+    # By name: the registry that plays Artifactory has none of Artifactory's own listings, which a pattern would need.
+    select: { repositories: [docker-prod-local/shop/api] }
     to:
       - { registry: europe, repository: "prod/{image}" }
       - { registry: america, repository: "prod/{image}" }

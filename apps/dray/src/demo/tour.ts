@@ -17,8 +17,16 @@ import { DEMO_SECRET, type Stage } from "./stage.ts";
 export interface Step {
   readonly title: string;
   readonly millis: number;
-  /** `repository:tag` at the targets, and the digest both hold (or that it is gone). */
-  readonly result: ReadonlyArray<{ readonly name: string; readonly digest: string | "gone" }>;
+  /** What both targets hold. */
+  readonly result: ReadonlyArray<Expected>;
+}
+
+/** A name at the targets, and the digest that both hold (or that it is gone). */
+export interface Expected {
+  readonly repository: string;
+  /** Tag or digest. */
+  readonly reference: string;
+  readonly digest: string | "gone";
 }
 
 /** A step that has not come true after this long is a failure of the demo. */
@@ -27,40 +35,32 @@ const LOOK_EVERY_MS = 25;
 
 const KIB = 1024;
 
-interface Expected {
-  readonly repository: string;
-  /** Tag or digest. */
-  readonly reference: string;
-  readonly digest: string | "gone";
+export interface Guide<E1, E2> {
+  /** Told of each step before it begins. */
+  readonly narrate: (title: string) => Effect.Effect<void>;
+  /** One reconciliation of everything, now. */
+  readonly reconcile: Effect.Effect<unknown, E1>;
+  /** Waits until Drayage itself says that both targets are level, and all events are on the screen. */
+  readonly settled: Effect.Effect<void, E2>;
 }
 
-/** The main job in five steps, on real registries with real requests. `narrate` is told each step before it begins. */
-export const tour = Effect.fnUntraced(function* <E>(
-  stage: Stage,
-  narrate: (title: string) => Effect.Effect<void>,
-  /** One reconciliation of everything, now. */
-  reconcile: Effect.Effect<unknown, E>,
-) {
+/** The main job in five steps, on real registries with real requests. */
+export const tour = Effect.fnUntraced(function* <E1, E2>(stage: Stage, { narrate, reconcile, settled }: Guide<E1, E2>) {
   const steps: Array<Step> = [];
   const targets = [stage.europe, stage.america];
 
-  const step = Effect.fnUntraced(function* <E2>(
+  const step = Effect.fnUntraced(function* <E3>(
     title: string,
-    act: Effect.Effect<unknown, E2>,
+    act: Effect.Effect<unknown, E3>,
     expected: ReadonlyArray<Expected>,
   ) {
     yield* narrate(title);
     const started = yield* Clock.currentTimeMillis;
     yield* act;
     yield* waitUntil(title, () => targets.every((target) => expected.every((one) => holds(target, one))));
-    steps.push({
-      title,
-      millis: (yield* Clock.currentTimeMillis) - started,
-      result: expected.map(({ repository, reference, digest }) => ({
-        name: `${repository}${reference.includes(":") ? "@" : ":"}${reference}`,
-        digest,
-      })),
-    });
+    const millis = (yield* Clock.currentTimeMillis) - started;
+    steps.push({ title, millis, result: expected });
+    yield* settled;
   });
 
   const first = webImage("1.0");
@@ -110,8 +110,15 @@ export const tour = Effect.fnUntraced(function* <E>(
 
 const WEB = "team-a/web";
 const MIRROR = `mirror/${WEB}`;
+const API = "docker-prod-local/shop/api";
 
-/** What a pipeline does: the image, what refers to it, then each tag. */
+/** What the tour leaves behind, by its names at the source and at the targets. */
+export const LEFT = [
+  { from: "hub", source: WEB, target: MIRROR },
+  { from: "factory", source: API, target: "prod/shop/api" },
+] as const;
+
+/** What a pipeline does: the image, what refers to it, then a name for it. Further tags are one request each. */
 const push = Effect.fnUntraced(function* (
   registry: StrictRegistry,
   repository: string,
@@ -119,20 +126,37 @@ const push = Effect.fnUntraced(function* (
   pushed: ImageFixture,
   referrers: ReadonlyArray<ImageFixture> = [],
 ) {
-  yield* pushImage(registry.url, repository, undefined, pushed);
-  for (const referrer of referrers) yield* pushImage(registry.url, repository, undefined, referrer);
-  for (const tag of tags) yield* pushImage(registry.url, repository, tag, pushed);
+  for (const each of [pushed, ...referrers]) yield* pushImage(registry.url, repository, undefined, each);
+  for (const tag of tags) yield* putTag(registry, repository, tag, pushed);
 });
 
+const putTag = (registry: StrictRegistry, repository: string, tag: string, { bytes, mediaType }: ImageFixture) =>
+  send(registry, "PUT", repository, tag, { "content-type": mediaType }, bytes);
+
 const deleteTag = (registry: StrictRegistry, repository: string, tag: string) =>
-  Effect.promise(async () => {
-    const answer = await request(new URL(`/v2/${repository}/manifests/${tag}`, registry.url), { method: "DELETE" });
-    await answer.body.dump();
+  send(registry, "DELETE", repository, tag);
+
+const send = (
+  registry: StrictRegistry,
+  method: "PUT" | "DELETE",
+  repository: string,
+  tag: string,
+  headers: Readonly<Record<string, string>> = {},
+  body?: Uint8Array,
+) =>
+  Effect.tryPromise({
+    try: async () => {
+      const url = new URL(`/v2/${repository}/manifests/${tag}`, registry.url);
+      const answer = await request(url, { method, headers, body: body ?? null });
+      const text = await answer.body.text();
+      if (answer.statusCode >= 300) throw new Error(`${answer.statusCode} ${text.slice(0, 200)}`);
+    },
+    catch: (cause) => failed(`the demo could not ${method} ${repository}:${tag}: ${String(cause)}`),
   });
 
 const promote = Effect.fnUntraced(function* (stage: Stage, release: ImageFixture) {
   yield* pushImage(stage.factory.url, "docker-dev-local/shop/api", "2.0", release);
-  yield* pushImage(stage.factory.url, "docker-prod-local/shop/api", "2.0", release);
+  yield* pushImage(stage.factory.url, API, "2.0", release);
   yield* sendPromoted({
     ingest: `http://127.0.0.1:${stage.ingestPort}/notifications/factory`,
     secret: DEMO_SECRET,

@@ -1,18 +1,30 @@
 import type { EventBody } from "@drayage/admin";
-import { type DomainEvent, decodeEvent } from "@drayage/domain";
+import { type DomainEvent, decodeEvent, type ReplicationSucceeded } from "@drayage/domain";
 import colors from "picocolors";
 import prettyBytes from "pretty-bytes";
+import { shortDigest } from "./short-digest.ts";
 
 /** One event as a line for people: position, time, what, of what, and the detail that matters. */
 export const eventLine = (event: Pick<EventBody, "position" | "recordedat" | "type" | "subject" | "data">): string => {
   const decoded = decodeEvent({ type: event.type, data: event.data });
   const time = colors.dim(event.recordedat.slice(11, 23));
   const position = colors.dim(String(event.position).padStart(5));
+  const subject = shortSubject(event.subject ?? "");
   if (decoded._tag === "UnknownEvent" || decoded._tag === "InvalidEvent")
-    return `${position} ${time} ${event.type} ${event.subject ?? ""}`;
+    return `${position} ${time} ${event.type} ${subject}`;
+  // Children of an index and the like: they say little, and there are many of them.
+  if (decoded._tag === "ImagePushed" && decoded.tag === undefined)
+    return `${position} ${time} ${colors.dim(`${decoded._tag.padEnd(TYPE_WIDTH)} ${subject}`)}`;
   const colour = COLOUR[decoded._tag] ?? ((text: string) => text);
-  return `${position} ${time} ${colour(decoded._tag.padEnd(23))} ${event.subject ?? ""}${detailOf(decoded)}`;
+  return `${position} ${time} ${colour(decoded._tag.padEnd(TYPE_WIDTH))} ${subject}${detailOf(decoded)}`;
 };
+
+/** The longest name, `ReconciliationCompleted`. */
+const TYPE_WIDTH = 23;
+
+/** Digests and ids as short as people need them; all of them is in `--json`. */
+const shortSubject = (subject: string): string =>
+  shortDigest(subject).replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "$1");
 
 const COLOUR: Partial<Record<DomainEvent["_tag"], (text: string) => string>> = {
   ImagePushed: colors.cyan,
@@ -27,18 +39,8 @@ const COLOUR: Partial<Record<DomainEvent["_tag"], (text: string) => string>> = {
 
 const detailOf = (event: DomainEvent): string => {
   switch (event._tag) {
-    case "ReplicationSucceeded": {
-      const parts = [
-        event.action,
-        event.digest?.slice(0, 19),
-        event.action === "copied"
-          ? `${event.blobs.copied} blobs copied (${prettyBytes(event.bytes.copied)}), ${event.blobs.mounted} mounted, ${event.blobs.present} present`
-          : undefined,
-        event.referrers > 0 ? `${event.referrers} referrers` : undefined,
-        event.durationMs > 0 ? `${event.durationMs} ms` : undefined,
-      ];
-      return colors.dim(`  ${parts.filter((part) => part !== undefined).join(", ")}`);
-    }
+    case "ReplicationSucceeded":
+      return colors.dim(`  ${succeeded(event).join(", ")}`);
     case "ReplicationFailed":
     case "ReplicationParked":
       return colors.dim(`  ${event.error.side}: ${event.error.reason}: ${event.error.detail}`);
@@ -48,7 +50,7 @@ const detailOf = (event: DomainEvent): string => {
       return colors.dim(`  ${event.kind}`);
     case "ImagePushed":
     case "TagDeleted":
-      return event.digest === undefined ? "" : colors.dim(`  ${event.digest.slice(0, 19)}`);
+      return event.digest === undefined ? "" : colors.dim(`  ${shortDigest(event.digest)}`);
     case "ImagePromoted":
       return event.to === undefined
         ? ""
@@ -68,3 +70,14 @@ const detailOf = (event: DomainEvent): string => {
       return "";
   }
 };
+
+/** What is zero is left out. */
+const succeeded = ({ action, digest, blobs, bytes, referrers, durationMs }: ReplicationSucceeded) => [
+  action,
+  ...(digest === undefined ? [] : [shortDigest(digest)]),
+  ...(blobs.copied > 0 ? [`${blobs.copied} blobs copied (${prettyBytes(bytes.copied)})`] : []),
+  ...(blobs.mounted > 0 ? [`${blobs.mounted} mounted`] : []),
+  ...(blobs.present > 0 ? [`${blobs.present} present`] : []),
+  ...(referrers > 0 ? [`${referrers} ${referrers === 1 ? "referrer" : "referrers"}`] : []),
+  ...(durationMs > 0 ? [`${durationMs} ms`] : []),
+];

@@ -26,7 +26,7 @@ export const table = (headings: ReadonlyArray<string>, rows: ReadonlyArray<Reado
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
   });
   for (const row of rows) made.push([...row]);
-  return `${made.toString()}\n`;
+  return `${made.toString().replaceAll(/ +$/gm, "")}\n`;
 };
 
 /** Age of something as people say it: `4s`, `12m`, `3h`, `5d`. */

@@ -1,0 +1,19 @@
+/** Shown by `--help` of a command and in docs/reference/command.md; a test runs every one of them through the parser. */
+export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
+  up: ["dray up", "dray --config /etc/drayage/drayage.yaml up"],
+  replicator: ["dray replicator --target frankfurt"],
+  reconciler: ["dray reconciler --once", "dray reconciler --once --target frankfurt --dry-run"],
+  copy: [
+    "dray copy docker.io/library/alpine:3.22 registry.acme.example/mirror/alpine:3.22",
+    "dray copy registry.acme.example/team/web:1.4 127.0.0.1:5000/team/web --referrers",
+    "dray copy --plain-http registry.lan:5000 registry.lan:5000/team/web:1.4 registry.acme.example/team/web",
+    "dray copy --all-tags registry.acme.example/team/web 127.0.0.1:5000/team/web --dry-run",
+  ],
+  diff: ["dray diff", "dray diff --route prod --target frankfurt --json"],
+  status: ["dray status", "DRAYAGE_TOKEN=... dray status --json"],
+  events: ["dray events --since 2h", "dray events --follow --type ReplicationFailed ReplicationParked"],
+  retry: ["dray retry", "dray retry --target frankfurt --why 'quota raised'", "dray retry 17 42"],
+  check: ["dray config check", "dray config check --no-secrets"],
+  schema: ["dray config schema > drayage.schema.json"],
+  demo: ["dray demo", "dray demo --once"],
+};
