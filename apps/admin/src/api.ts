@@ -1,65 +1,22 @@
-import { createRoute, OpenAPIHono } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import { OpenAPIHono } from "@hono/zod-openapi";
 import { authorize, type Gate } from "./authorize.ts";
+import { problem } from "./problems.ts";
 import type { Reads } from "./reads.ts";
-import {
-  DeliveryPage,
-  DeliveryQuery,
-  EventPage,
-  EventQuery,
-  ImageList,
-  ImageQuery,
-  Problem,
-  TargetList,
-} from "./wire.ts";
+import * as routes from "./routes.ts";
 
-const json = <S>(schema: S, description: string) => ({ description, content: { "application/json": { schema } } });
-const refused = {
-  400: { description: "The request is not valid", content: { "application/problem+json": { schema: Problem } } },
-  401: { description: "No token, or a wrong one", content: { "application/problem+json": { schema: Problem } } },
-  503: { description: "The database does not answer", content: { "application/problem+json": { schema: Problem } } },
-};
-const security = [{ bearer: [] }];
+/** Open event streams: each asks the database once a second, and holds a connection of the server. */
+const STREAMS_MOST = 64;
+const RETRY_AFTER_SECONDS = "5";
 
-const targets = createRoute({
-  method: "get",
-  path: "/api/v1/targets",
-  summary: "Every target: state, lag, backlog",
-  security,
-  responses: { 200: json(TargetList, "All targets of the configuration"), ...refused },
-});
-const deliveries = createRoute({
-  method: "get",
-  path: "/api/v1/deliveries",
-  summary: "Deliveries, a page at a time",
-  security,
-  request: { query: DeliveryQuery },
-  responses: { 200: json(DeliveryPage, "A page, in the order of ids"), ...refused },
-});
-const events = createRoute({
-  method: "get",
-  path: "/api/v1/events",
-  summary: "The log",
-  security,
-  request: { query: EventQuery },
-  responses: { 200: json(EventPage, "Ascending by position"), ...refused },
-});
-const images = createRoute({
-  method: "get",
-  path: "/api/v1/images",
-  summary: "Where an image is",
-  security,
-  request: { query: ImageQuery },
-  responses: { 200: json(ImageList, "Its deliveries, all targets"), ...refused },
-});
-
-const problem = (context: Context, status: 400 | 401 | 403 | 404 | 503, title: string, detail?: string): Response =>
-  context.body(JSON.stringify({ type: "about:blank", title, status, detail }), status, {
-    "content-type": "application/problem+json",
-  });
+export interface ApiOptions {
+  /** Aborted when the server begins to stop: event streams end. */
+  readonly closing?: AbortSignal | undefined;
+  /** Told of what is a fault of ours. */
+  readonly failed?: ((cause: unknown) => void) | undefined;
+}
 
 /** The admin API of this version: reads. Every answer is computed from the database; nothing is kept here. */
-export const makeApi = (reads: Reads, gate: Gate): OpenAPIHono => {
+export const makeApi = (reads: Reads, gate: Gate, options: ApiOptions = {}): OpenAPIHono => {
   const app = new OpenAPIHono({
     defaultHook: (result, context) =>
       result.success
@@ -73,37 +30,86 @@ export const makeApi = (reads: Reads, gate: Gate): OpenAPIHono => {
   });
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
   app.use("*", async (context, next) => {
+    context.header("cache-control", "no-store");
     const refusal = authorize(gate, context.req.header("authorization"));
     if (refusal === undefined) return next();
     context.header("www-authenticate", 'Bearer realm="drayage"');
     return problem(context, 401, "Not authorized", refusal);
   });
-  app.openapi(targets, async (context) => context.json({ targets: [...(await reads.targets())] }, 200));
-  app.openapi(deliveries, async (context) => {
+  app.openapi(routes.targets, async (context) => context.json({ targets: [...(await reads.targets())] }, 200));
+  app.openapi(routes.deliveries, async (context) => {
     const query = context.req.valid("query");
     const page = await reads.deliveries(query);
     const next = page.length === query.limit ? page.at(-1)?.delivery : undefined;
     return context.json({ deliveries: [...page], next }, 200);
   });
-  app.openapi(events, async (context) => {
+  app.openapi(routes.events, async (context) => {
     const { after, since, limit, type } = context.req.valid("query");
     const page = await reads.events({
       after,
       since: since === undefined ? undefined : new Date(since),
       limit,
-      types: type?.split(","),
+      types: listOf(type),
     });
     return context.json({ events: [...page.events], head: page.head }, 200);
   });
-  app.openapi(images, async (context) => {
+  app.openapi(routes.rescans, async (context) => context.json({ rescans: [...(await reads.rescans())] }, 200));
+  app.openapi(routes.images, async (context) => {
     const { repository, tag } = context.req.valid("query");
     return context.json({ deliveries: [...(await reads.image(repository, tag))] }, 200);
   });
+  serveStream(app, reads, options.closing ?? new AbortController().signal);
   app.get("/metrics", async (context) =>
     context.text(await reads.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
   app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "Drayage admin API", version: "1" } });
-  app.notFound((context) => problem(context, 404, "Not found", "see /openapi.json for what there is"));
-  app.onError((error, context) => problem(context, 503, "The database does not answer", error.message));
+  app.notFound((context) => {
+    const isKnown = app.routes.some(({ method, path }) => method === "GET" && path === context.req.path);
+    if (!isKnown) return problem(context, 404, "Not found", "see /openapi.json for what there is");
+    context.header("allow", "GET, HEAD");
+    return problem(context, 405, "Method not allowed", `${context.req.path} answers GET`);
+  });
+  app.onError((error, context) => {
+    if (!isUnavailable(error)) {
+      options.failed?.(error);
+      return problem(context, 500, "Internal error", "This is a fault of Drayage; its log says more.");
+    }
+    context.header("retry-after", RETRY_AFTER_SECONDS);
+    return problem(context, 503, "The database does not answer", error.message);
+  });
   return app;
 };
+
+const serveStream = (app: OpenAPIHono, reads: Reads, closing: AbortSignal): void => {
+  let open = 0;
+  app.openapi(routes.eventStream, async (context) => {
+    const headers = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
+    if (context.req.method === "HEAD") return new Response(null, { headers });
+    if (open >= STREAMS_MOST) {
+      context.header("retry-after", RETRY_AFTER_SECONDS);
+      return problem(context, 503, "Too many streams", `${open} are open, and no more are allowed at once`);
+    }
+    const query = context.req.valid("query");
+    const after = context.req.valid("header")["last-event-id"] ?? query.after;
+    const onEnd = (): void => {
+      open -= 1;
+    };
+    open += 1;
+    try {
+      const stream = await reads.follow({ after, types: listOf(query.type), onEnd }, closing);
+      return new Response(stream, { headers });
+    } catch (cause) {
+      onEnd(); // it never began
+      throw cause;
+    }
+  });
+};
+
+const listOf = (text: string | undefined): ReadonlyArray<string> | undefined => {
+  const types = text?.split(",").map((type) => type.trim());
+  return types?.filter((type) => type !== "");
+};
+
+/** What our database says, and nothing else, is for the caller to wait for. */
+const isUnavailable = (error: Error): boolean =>
+  "_tag" in error && (error._tag === "DatabaseError" || error._tag === "LogUnavailable");

@@ -23,7 +23,12 @@ export const Target = z
     owned: z.int().meta({ description: "Tags that we put there or adopted" }),
     lagSeconds: z.number().meta({ description: "Age of the oldest pending request; 0 without one" }),
     lastSuccessAt: Time.optional(),
-    reconciledAt: Time.optional().meta({ description: "End of the last reconciliation of everything" }),
+    reconciledAt: Time.optional().meta({
+      description: "End of the last reconciliation of the whole target as it is routed now, complete or not",
+    }),
+    reconciledCompletelyAt: Time.optional().meta({
+      description: "End of the last one that could read everything of this target",
+    }),
   })
   .meta({ id: "Target" });
 
@@ -75,49 +80,81 @@ export const Event = z
   })
   .meta({ id: "Event", description: "CloudEvents 1.0 with our extensions" });
 
-const limit = (most: number) =>
-  z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(most)
-    .default(100)
-    .openapi({ type: "integer", minimum: 1, maximum: most, default: 100 });
+/** Far above every name that a registry allows (255 characters), and no room for mischief. */
+const TEXT_CHARACTERS_MAX = 512;
+/** A text of a query. PostgreSQL stores no U+0000, and no name of ours has a control character. */
+const Text = z
+  .string()
+  .min(1)
+  .max(TEXT_CHARACTERS_MAX)
+  .refine((text) => !/\p{Cc}/u.test(text) && text.isWellFormed(), "must not contain control characters");
+
+/** `Number()` would also take "", " 1", "0x10" and "1e3". 15 digits are exact. */
+const WholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, "must be a whole number")
+  .transform(Number);
 
 /** Rows of one answer; more come by paging. */
 export const PAGE_MOST = 1000;
+const PAGE_DEFAULT = 100;
+const Limit = WholeNumber.pipe(z.int().min(1).max(PAGE_MOST))
+  .default(PAGE_DEFAULT)
+  .openapi({ type: "integer", minimum: 1, maximum: PAGE_MOST, default: PAGE_DEFAULT });
+const Position = WholeNumber.openapi({ type: "integer", minimum: 0 });
 
 export const DeliveryQuery = z.object({
-  target: z.string().optional(),
+  target: Text.optional(),
   state: z.enum(["idle", "pending", "leased", "parked"]).optional(),
-  repository: z.string().optional().openapi({ description: "Repository at the target" }),
-  tag: z.string().optional(),
+  repository: Text.optional().openapi({ description: "Repository at the target" }),
+  tag: Text.optional(),
   after: z
     .string()
     .regex(/^\d{1,18}$/)
     .optional()
     .openapi({ description: "`next` of the page before" }),
-  limit: limit(PAGE_MOST),
+  limit: Limit,
+});
+
+const Types = Text.optional().openapi({
+  description: "CloudEvents types, or their short names (`ImagePushed`), separated by commas",
 });
 
 export const EventQuery = z.object({
-  after: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .optional()
-    .openapi({ type: "integer", description: "Position; without it the newest events are given" }),
+  after: Position.optional().openapi({
+    type: "integer",
+    minimum: 0,
+    description: "Position; without it the newest events are given",
+  }),
   since: z.iso
     .datetime({ offset: true })
+    // The log is younger, and the database knows no year 0.
+    .refine((text) => Date.parse(text) >= 0, "must be a time after 1970")
     .optional()
     .openapi({ description: "Recorded at or after this time; `after` goes before it" }),
-  type: z.string().optional().openapi({ description: "CloudEvents types, separated by commas" }),
-  limit: limit(PAGE_MOST),
+  type: Types,
+  limit: Limit,
+});
+
+export const StreamQuery = z.object({
+  after: Position.optional().openapi({
+    type: "integer",
+    minimum: 0,
+    description: "Position; without it only what is appended from now on is sent",
+  }),
+  type: Types,
+});
+export const StreamHeaders = z.object({
+  "last-event-id": Position.optional().openapi({
+    type: "integer",
+    minimum: 0,
+    description: "Position; sent by a browser that connects again, and goes before `after`",
+  }),
 });
 
 export const ImageQuery = z.object({
-  repository: z.string().openapi({ description: "Repository at the source or at a target" }),
-  tag: z.string().optional(),
+  repository: Text.openapi({ description: "Repository at the source or at a target" }),
+  tag: Text.optional(),
 });
 
 export const DeliveryPage = z
@@ -127,8 +164,19 @@ export const EventPage = z
   .object({ events: z.array(Event), head: z.int().meta({ description: "Position of the newest event in the log" }) })
   .meta({ id: "EventPage" });
 export const TargetList = z.object({ targets: z.array(Target) }).meta({ id: "TargetList" });
+export const Rescan = z
+  .object({
+    registry: z.string(),
+    repository: z.string(),
+    reason: z.string(),
+    requestedAt: Time,
+    leased: z.boolean().meta({ description: "A reconciler is at it" }),
+  })
+  .meta({ id: "Rescan" });
+export const RescanList = z.object({ rescans: z.array(Rescan) }).meta({ id: "RescanList" });
 export const ImageList = z.object({ deliveries: z.array(Delivery) }).meta({ id: "ImageList" });
 
 export type TargetBody = z.infer<typeof Target>;
 export type DeliveryBody = z.infer<typeof Delivery>;
 export type EventBody = z.infer<typeof Event>;
+export type RescanBody = z.infer<typeof Rescan>;

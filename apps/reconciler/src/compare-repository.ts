@@ -1,37 +1,12 @@
-import { type CompiledRoutes, compare, type DriftKind, type Mapped, mapTag, type SourceTag } from "@drayage/domain";
-import type { Registry, RegistryError } from "@drayage/oci-core";
-import { type Digest, isDigestTag, type RepositoryName, type Tag } from "@drayage/oci-core/model";
+import type { CompiledRoutes } from "@drayage/domain";
+import type { RegistryError } from "@drayage/oci-core";
+import type { RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Cache from "effect/Cache";
 import * as Effect from "effect/Effect";
-import * as Stream from "effect/Stream";
-
-/** One difference, with all that an operator or a replicator needs to know of it. */
-export interface Difference {
-  readonly target: string;
-  readonly repository: RepositoryName;
-  readonly tag: Tag;
-  readonly kind: DriftKind;
-  readonly source: SourceTag;
-  readonly route: string;
-  readonly wanted?: Digest | undefined;
-  readonly held?: Digest | undefined;
-  /** A delivery of it gave up and waits for a person. */
-  readonly parked: boolean;
-}
-
-/** What our books say of a name at a target. */
-export interface Booked {
-  readonly target: string;
-  readonly repository: RepositoryName;
-  readonly tag: Tag;
-  readonly source: SourceTag;
-  readonly route: string;
-  /** What we put or adopted there, or were about to. */
-  readonly owned: ReadonlyArray<Digest>;
-  /** A request that no worker has answered yet: whatever differs is on its way. */
-  readonly pending: boolean;
-  readonly parked: boolean;
-}
+import { type Difference, firstLook, type Looks, secondLook } from "./look.ts";
+import { type Booked, byKey, keyOf, type Name, namesOf } from "./names.ts";
+import type { Problems } from "./problems.ts";
+import { digestOf, type Side, tagsOf } from "./side.ts";
 
 /** The books of one source repository, all targets. Without a database: empty. */
 export type Books<E> = (source: {
@@ -41,155 +16,68 @@ export type Books<E> = (source: {
 
 export interface Comparison<E> {
   readonly routes: CompiledRoutes;
-  readonly registryOf: (name: string) => Registry | undefined;
+  readonly registryOf: (name: string) => Side | undefined;
   readonly books: Books<E>;
 }
 
 export interface Compared {
-  /** Names looked at. */
+  /** Names of which both sides are known. */
   readonly compared: number;
+  /** Sorted by target, repository and tag. */
   readonly differences: ReadonlyArray<Difference>;
-  readonly problems: ReadonlyArray<string>;
 }
 
-/** HEAD requests of one repository in flight; the registries' own limits hold all repositories together. */
-const HEADS_AT_ONCE = 16;
-
 /**
- * Compares one source repository with every target name that it maps to. Requests: one list a side, then one HEAD a side for each tag that
- * both list. A target that cannot be read is a problem of that target alone.
+ * Compares one source repository with every target name that it maps to. Requests: one list a side, one HEAD a side for each tag that both
+ * list, and two more for each difference. A target that cannot be read is a problem of that target alone and delays no other.
  */
 export const compareRepository = Effect.fnUntraced(function* <E>(
-  comparison: Comparison<E>,
-  source: Registry,
+  comparison: Comparison<E> & { readonly route?: string | undefined; readonly problems: Problems },
+  source: Side,
   repository: RepositoryName,
-) {
-  const books = (yield* comparison.books({ registry: source.name, repository })).filter(({ target }) =>
-    comparison.routes.targets.has(target),
-  );
+): Effect.fn.Return<Compared, E | RegistryError> {
+  const { routes, route, problems } = comparison;
+  const place = { registry: source.name, repository };
+  const readBooks = Effect.map(comparison.books(place), byKey);
+  const books = yield* readBooks;
   const tags = yield* tagsOf(source, repository);
-  const wanted = [...tags].flatMap((tag) => namesOf(comparison.routes, source.name, repository, tag));
-  const gone = books
-    .filter((booked) => !tags.has(booked.source.tag) && booked.owned.length > 0)
-    .map((booked): Name => ({ ...booked, sourceTag: booked.source.tag }));
-  const names = [...wanted, ...gone];
-  const problems: Array<string> = [];
-  const differences: Array<Difference> = [];
-  const listed = yield* targetLists(comparison, names, problems);
-  const bookOf = new Map(books.map((booked) => [keyOf(booked), booked]));
+  const names = namesOf({ routes, route, source: place, tags, books });
   // Several targets ask for the same source tag: it is asked for once.
-  const wantedDigests = yield* Cache.make({
-    capacity: Math.max(tags.size, 1),
+  const digests = yield* Cache.make({
+    capacity: Math.max(names.length, 1),
     lookup: (tag: Tag) => digestOf(source, repository, tag),
   });
+  const looks: Looks = { source, repository, routes, problems, digestOfSource: (tag) => Cache.get(digests, tag) };
 
-  const compareOne = Effect.fnUntraced(function* (name: Name) {
-    const list = listed.get(placeOf(name));
-    const target = comparison.registryOf(name.target);
-    const policy = comparison.routes.byName.get(name.route)?.route;
-    const book = bookOf.get(keyOf(name));
-    if (list === undefined || target === undefined || policy === undefined || book?.pending === true) return;
-    const judge = (there: Digest | undefined, here: Digest | undefined) =>
-      compare({
-        tag: name.tag,
-        source: { tag: name.sourceTag, digest: there ?? "absent" },
-        target: here ?? "absent",
-        owned: book?.owned ?? [],
-        policy,
-      });
-    const [there, here] = yield* Effect.all(
-      [
-        tags.has(name.sourceTag) ? Cache.get(wantedDigests, name.sourceTag) : Effect.succeed(undefined),
-        list.has(name.tag) ? digestOf(target, name.repository, name.tag) : Effect.succeed(undefined),
-      ],
-      { concurrency: 2 },
-    );
-    if (judge(there, here) === undefined) return;
-    // A second look, past the lists and past what was remembered: what differs now may just have been in motion.
-    const [thereNow, hereNow] = yield* Effect.all(
-      [digestOf(source, repository, name.sourceTag), digestOf(target, name.repository, name.tag)],
-      { concurrency: 2 },
-    );
-    const kind = judge(thereNow, hereNow);
-    if (kind === undefined) return;
-    differences.push({
-      target: name.target,
-      repository: name.repository,
-      tag: name.tag,
-      kind,
-      source: { registry: source.name, repository, tag: name.sourceTag },
-      route: name.route,
-      wanted: thereNow,
-      held: hereNow,
-      parked: book?.parked ?? false,
-    });
-  });
-
-  yield* Effect.forEach(names, (name) => noting(problems, compareOne(name)), {
-    concurrency: HEADS_AT_ONCE,
-    discard: true,
-  });
-  return { compared: names.length, differences, problems } satisfies Compared;
+  const first = yield* eachTarget(comparison, names, (target, own) => firstLook(looks, target, own, books));
+  const candidates = first.flatMap((one) => one.candidates);
+  if (candidates.length === 0) return { compared: sum(first), differences: [] };
+  // Read again: a delivery that began or ended since has changed what is ours and what is on its way.
+  const now = yield* readBooks;
+  const found = yield* eachTarget(comparison, candidates, (target, own) => secondLook(looks, target, own, now));
+  return { compared: sum(first), differences: found.flat().toSorted(byName) };
 });
 
-type Name = Mapped & { readonly sourceTag: Tag };
-
-const placeOf = (name: { readonly target: string; readonly repository: string }): string =>
-  `${name.target}/${name.repository}`;
-const keyOf = (name: { readonly target: string; readonly repository: string; readonly tag: string }): string =>
-  `${placeOf(name)}:${name.tag}`;
-
-const namesOf = (
-  routes: CompiledRoutes,
-  registry: string,
-  repository: RepositoryName,
-  tag: Tag,
-): ReadonlyArray<Name> =>
-  isDigestTag(tag)
-    ? []
-    : mapTag(routes, { registry, repository, tag }).map((mapped) => ({ ...mapped, sourceTag: tag }));
-
-const digestOf = (
-  registry: Registry,
-  repository: RepositoryName,
-  tag: Tag,
-): Effect.Effect<Digest | undefined, RegistryError> =>
-  Effect.map(registry.resolve(repository, tag), (found) => found?.digest);
-
-/** The names a repository lists. One that is unknown lists nothing: whether that is a deletion is for the replicator's proof to say. */
-const tagsOf = (registry: Registry, repository: RepositoryName): Effect.Effect<ReadonlySet<Tag>, RegistryError> => {
-  const all = new Set<Tag>();
-  return registry.tags(repository).pipe(
-    Stream.runForEach((page) =>
-      Effect.sync(() => {
-        for (const tag of page) all.add(tag);
-      }),
-    ),
-    Effect.catchTag("RegistryError", (error) =>
-      error.reason === "repository-unknown" ? Effect.void : Effect.fail(error),
-    ),
-    Effect.as(all),
-  );
-};
-
-/** One list for each target repository. */
-const targetLists = Effect.fnUntraced(function* <E>(
-  comparison: Comparison<E>,
+/** All targets at once, each at its own pace. */
+const eachTarget = <A, E>(
+  comparison: Pick<Comparison<E>, "registryOf"> & { readonly problems: Problems },
   names: ReadonlyArray<Name>,
-  problems: Array<string>,
-) {
-  const lists = new Map<string, ReadonlySet<Tag>>();
-  for (const [place, name] of new Map(names.map((name) => [placeOf(name), name]))) {
-    const registry = comparison.registryOf(name.target);
-    if (registry === undefined) continue;
-    const listing = Effect.map(tagsOf(registry, name.repository), (tags) => {
-      lists.set(place, tags);
-    });
-    yield* noting(problems, listing);
-  }
-  return lists;
-});
+  f: (target: Side, names: ReadonlyArray<Name>) => Effect.Effect<A>,
+): Effect.Effect<ReadonlyArray<A>> =>
+  Effect.forEach(
+    [...Map.groupBy(names, ({ target }) => target)].flatMap(([name, own]) => {
+      const target = comparison.registryOf(name);
+      if (target !== undefined) return [f(target, own)];
+      comparison.problems.note({ message: `registry ${name} is not configured`, targets: [name] });
+      return [];
+    }),
+    (work) => work,
+    { concurrency: "unbounded" },
+  );
 
-/** What could not be read makes the comparison incomplete, and it says so. */
-const noting = (problems: Array<string>, effect: Effect.Effect<void, RegistryError>): Effect.Effect<void> =>
-  Effect.catchTag(effect, "RegistryError", (error) => Effect.sync(() => void problems.push(error.message)));
+const sum = (looks: ReadonlyArray<{ readonly compared: number }>): number =>
+  looks.reduce((all, { compared }) => all + compared, 0);
+const byName = (a: Difference, b: Difference): number => {
+  const [left, right] = [`${a.target} ${keyOf(a)}`, `${b.target} ${keyOf(b)}`];
+  return left < right ? -1 : left > right ? 1 : 0;
+};

@@ -1,117 +1,66 @@
 import type { Config } from "@drayage/config";
-import { decodeEvent, EVENT_TYPES, type ReconciliationScope } from "@drayage/domain";
-import { advanceWithin, Database, EventLog } from "@drayage/event-log";
-import type { RepositoryName } from "@drayage/oci-core/model";
+import { lead } from "@drayage/delivery";
+import { Database, EventLog } from "@drayage/event-log";
 import type { Registries } from "@drayage/registries";
+import * as Cause from "effect/Cause";
 import * as Effect from "effect/Effect";
+import * as Latch from "effect/Latch";
 import * as Semaphore from "effect/Semaphore";
+import { untilDone } from "./again.ts";
+import { changed } from "./changed.ts";
 import { rescans } from "./rescan.ts";
 import { type Reconciler, reconcileAndAppend } from "./run.ts";
 import { onCron } from "./schedule.ts";
+import { catchUp } from "./unfinished.ts";
 
-/** How far `changed` has read the log. */
-const CHANGED_SUBSCRIBER = "reconcile/changed";
-/** Events read at once when looking which repositories moved. */
-const PAGE = 5_000;
-/** Reconciliations looked back for the last full one of each target. */
-const LOOK_BACK = 500;
+/** Of all processes on one database at most one works by the clock; rescans are leased one by one. */
+const LEADER = "reconcile";
 
-const MOVED = [EVENT_TYPES.ImagePushed, EVENT_TYPES.TagDeleted, EVENT_TYPES.ImagePromoted, EVENT_TYPES.ReferrerPushed];
-
-/** Compares on schedule, at once for targets that never were, and whenever a rescan is asked for; until it is interrupted. */
+/**
+ * Compares on schedule, at once for targets that never were, again for what could not be read, and whenever a rescan is asked for; until it
+ * is interrupted. Any number may run on one database.
+ */
 export const reconciler = Effect.fnUntraced(function* (options: {
   readonly config: Config;
   readonly registries: Registries;
-}) {
+}): Effect.fn.Return<never, never, Database | EventLog> {
   const context: Reconciler = { ...options, database: yield* Database, log: yield* EventLog };
-  const { reconcile: crons } = options.config;
+  return yield* Effect.all([lead([LEADER], () => byTheClock(context)), rescans(context)], {
+    concurrency: "unbounded",
+  }).pipe(Effect.andThen(Effect.never));
+});
+
+const byTheClock = Effect.fnUntraced(function* (context: Reconciler): Effect.fn.Return<never> {
+  const { full, changed: changes } = context.config.reconcile;
   // A full run and one of what changed would compare the same names at the same time.
   const one = yield* Semaphore.make(1);
-  const job = (what: string, run: Effect.Effect<unknown, { readonly message: string }>) =>
-    one.withPermit(run).pipe(
-      Effect.catch((error) => Effect.logWarning(`${what} did not run: ${error.message}; the next one will look again`)),
-      Effect.asVoid,
-    );
-  yield* Effect.all(
-    [
-      job("the first reconciliation", first(context)),
-      crons.full === undefined ? Effect.void : onCron(crons.full, job("the full reconciliation", full(context))),
-      crons.changed === undefined
-        ? Effect.void
-        : onCron(crons.changed, job("the reconciliation of changes", changed(context))),
-      rescans(context),
-    ],
-    { concurrency: "unbounded", discard: true },
+  const incomplete = yield* Latch.make(true);
+  const fullRun = reconcileAndAppend(context, { kind: "full" }).pipe(
+    Effect.tap(({ completeness }) => (completeness === "complete" ? Effect.void : incomplete.open)),
   );
+  const jobs = [
+    Effect.forever(
+      incomplete.await.pipe(
+        Effect.andThen(incomplete.close),
+        Effect.andThen(
+          untilDone(job("a reconciliation of what is not level", one.withPermit(catchUp(context)), false)),
+        ),
+      ),
+    ),
+    ...(full === undefined ? [] : [onCron(full, job("the full reconciliation", one.withPermit(fullRun)))]),
+    ...(changes === undefined
+      ? []
+      : [onCron(changes, job("the reconciliation of changes", one.withPermit(changed(context))))]),
+  ];
+  yield* Effect.all(jobs, { concurrency: "unbounded", discard: true });
+  return yield* Effect.never;
 });
 
-const full = (context: Reconciler) => reconcileAndAppend(context, { kind: "full" });
-
-/** Targets that no full reconciliation covers yet: the log does not hold what is older than we are (DESIGN.md section 8). */
-const first = Effect.fnUntraced(function* (context: Reconciler) {
-  const recent = yield* context.log.readBackward({ limit: LOOK_BACK, types: [EVENT_TYPES.ReconciliationCompleted] });
-  const done = new Set<string | undefined>();
-  for (const event of recent) {
-    const decoded = decodeEvent(event);
-    if (
-      decoded._tag === "ReconciliationCompleted" &&
-      decoded.scope.kind === "full" &&
-      decoded.completeness === "complete"
-    ) {
-      done.add(decoded.scope.target);
-    }
-  }
-  const targets = new Set(context.config.routes.flatMap((route) => route.to.map((to) => to.registry)));
-  if (done.has(undefined)) {
-    yield* Effect.logDebug("every target was reconciled before");
-    return;
-  }
-  const missing = [...targets].filter((target) => !done.has(target));
-  const scopes: ReadonlyArray<ReconciliationScope> =
-    missing.length === targets.size ? [{ kind: "full" }] : missing.map((target) => ({ kind: "full", target }));
-  for (const scope of scopes) yield* reconcileAndAppend(context, scope);
-});
-
-/** Source repositories that moved since the last run: what their events did not bring is found within minutes. */
-const changed = Effect.fnUntraced(function* (context: Reconciler) {
-  const { log, database } = context;
-  const start = (yield* log.checkpoint(CHANGED_SUBSCRIBER)) ?? (yield* log.head);
-  const moved = new Map<string, Set<RepositoryName>>();
-  let position = start;
-  while (true) {
-    const page = yield* log.read({ after: position, limit: PAGE, types: MOVED });
-    for (const event of page) note(moved, decodeEvent(event));
-    position = page.at(-1)?.position ?? position;
-    if (page.length < PAGE) break;
-  }
-  for (const [registry, repositories] of moved) {
-    yield* reconcileAndAppend(
-      context,
-      { kind: "changed", repository: [...repositories].join(" ") },
-      { _tag: "Some", registry, repositories: [...repositories] },
-    );
-  }
-  const to = position;
-  yield* database.transaction("advance changed", (trx) => advanceWithin(trx, { subscriber: CHANGED_SUBSCRIBER, to }));
-});
-
-const note = (moved: Map<string, Set<RepositoryName>>, event: ReturnType<typeof decodeEvent>): void => {
-  for (const { registry, repository } of placesOf(event)) {
-    moved.set(registry, (moved.get(registry) ?? new Set()).add(repository));
-  }
-};
-
-const placesOf = (event: ReturnType<typeof decodeEvent>) => {
-  switch (event._tag) {
-    case "ImagePushed":
-    case "TagDeleted":
-    case "ReferrerPushed":
-      return [event];
-    case "ImagePromoted": {
-      const { registry, from, to } = event;
-      return [from, ...(to === undefined ? [] : [to])].map(({ repository }) => ({ registry, repository }));
-    }
-    default:
-      return [];
-  }
-};
+/** Whatever fails, even a bug, is logged and costs this run alone: a schedule that stops without a word is worse (FAILURES F27). */
+const job = <A, E, B = undefined>(what: string, run: Effect.Effect<A, E>, otherwise?: B): Effect.Effect<A | B> =>
+  Effect.catchCause(run, (cause) => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt;
+    const error = Cause.squash(cause);
+    const line = `${what} ended early: ${error instanceof Error ? error.message : error}; the next one will look again`;
+    return Effect.as(Cause.hasDies(cause) ? Effect.logError(line, cause) : Effect.logWarning(line), otherwise as B);
+  });

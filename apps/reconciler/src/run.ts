@@ -1,4 +1,5 @@
 import { type Config, compiledRoutes } from "@drayage/config";
+import { markReconciled, type Routing } from "@drayage/delivery";
 import {
   type CompiledRoutes,
   type DomainEvent,
@@ -6,20 +7,21 @@ import {
   onlyTarget,
   type ReconciliationScope,
 } from "@drayage/domain";
-import type {
-  DatabaseError,
-  DatabaseShape,
-  EventInvalid,
-  EventLogShape,
-  LogUnavailable,
-  NewEvent,
+import {
+  appendWithin,
+  type DatabaseError,
+  type DatabaseShape,
+  type EventInvalid,
+  type EventLogShape,
+  type LogUnavailable,
+  type NewEvent,
 } from "@drayage/event-log";
 import type { Registry } from "@drayage/oci-core";
 import type { Registries } from "@drayage/registries";
 import { metrics } from "@drayage/runtime";
 import * as Effect from "effect/Effect";
 import { databaseBooks } from "./books.ts";
-import type { Difference } from "./compare-repository.ts";
+import type { Difference } from "./look.ts";
 import { type Extent, type Report, reconcile } from "./reconcile.ts";
 
 /** What a reconciliation that has its drift repaired works with. */
@@ -30,6 +32,9 @@ export interface Reconciler {
   readonly registries: Registries;
 }
 
+/** Of one append, which is one transaction: a repository that lost everything must not hold up what others append. */
+const EVENTS_AT_ONCE = 500;
+
 /** The registries of a configuration by name, connected. */
 export const openAll = Effect.fnUntraced(function* (config: Config, registries: Registries) {
   const opened = yield* Effect.forEach(Object.keys(config.registries), (name) =>
@@ -38,49 +43,73 @@ export const openAll = Effect.fnUntraced(function* (config: Config, registries: 
   return new Map<string, Registry>(opened);
 });
 
-/** The routes that a scope leaves: one target's, one route's, or all. */
-export const routesOf = (config: Config, scope: ReconciliationScope): CompiledRoutes => {
-  const chosen =
-    scope.route === undefined
-      ? config
-      : { ...config, routes: config.routes.filter(({ name }) => name === scope.route) };
-  const compiled = compiledRoutes(chosen);
-  return scope.target === undefined ? compiled : onlyTarget(compiled, scope.target);
-};
+/** The routes that a scope looks at: all, as one target or as every target sees them. A scope of one route still needs the others, which may take a name before it. */
+export const routesOf = (config: Config, scope: ReconciliationScope): CompiledRoutes =>
+  scope.target === undefined ? compiledRoutes(config) : onlyTarget(compiledRoutes(config), scope.target);
 
-/** One reconciliation whose drift is appended to the log, between its `Started` and `Completed`. Repairs follow by the usual way (idea 3). */
+/** Names of all targets, sorted. */
+export const targetsOf = (config: Pick<Config, "routes">): ReadonlyArray<string> =>
+  [...new Set(config.routes.flatMap((route) => route.to.map(({ registry }) => registry)))].sort();
+
+/** What the targets of a configuration are routed by. */
+export const routingOf = ({ routes, registries }: Pick<Config, "routes" | "registries">): Routing => ({
+  routes,
+  addressOf: (name) => registries[name]?.url.href,
+});
+
+/** One reconciliation whose drift is appended to the log, between its `Started` and `Completed`; without a `Completed` it was cut off. Repairs follow by the usual way (idea 3). */
 export const reconcileAndAppend = Effect.fnUntraced(function* (
-  { config, database, log, registries }: Reconciler,
+  context: Reconciler,
   scope: ReconciliationScope,
   extent?: Extent,
 ) {
+  const { config, database, log, registries } = context;
   const opened = yield* openAll(config, registries);
-  const append = (events: ReadonlyArray<DomainEvent>) => log.append(events.map(toNewEvent));
   const report = yield* reconcile<DatabaseError | EventInvalid | LogUnavailable>(
     {
       ...databaseBooks(database),
       routes: routesOf(config, scope),
       registryOf: (name) => opened.get(name),
-      onDifferences: (reconciliation, found) => {
-        for (const { target, kind } of found) metrics.drift.add(1, { target, kind });
+      onStarted: (reconciliation) =>
+        Effect.asVoid(log.append([toNewEvent({ _tag: "ReconciliationStarted", reconciliation, scope })])),
+      onDifferences: Effect.fnUntraced(function* (reconciliation, found) {
         // Parked is reported as parked: asking again would not wake it.
-        return Effect.asVoid(append(found.filter(({ parked }) => !parked).map((one) => driftOf(reconciliation, one))));
-      },
+        const events = found.filter(({ parked }) => !parked).map((one) => toNewEvent(driftOf(reconciliation, one)));
+        for (let n = 0; n < events.length; n += EVENTS_AT_ONCE) yield* log.append(events.slice(n, n + EVENTS_AT_ONCE));
+        for (const { target, kind } of found) metrics.drift.add(1, { target, kind });
+      }),
     },
     scope,
     extent,
   );
-  yield* append([completed(report)]);
+  yield* complete(context, report);
   return report;
 });
+
+/** The event and what it says of whole targets, together or not at all. */
+const complete = ({ config, database }: Reconciler, report: Report) =>
+  database.transaction("complete a reconciliation", async (trx) => {
+    const { incompleteTargets, ...counts } = report;
+    const [appended] = await appendWithin(trx, [toNewEvent({ _tag: "ReconciliationCompleted", ...counts })]);
+    const finished = wholeTargets(config, report.scope);
+    if (appended === undefined || finished.length === 0) return;
+    await markReconciled(trx, routingOf(config), {
+      position: appended.position,
+      finished,
+      complete: finished.filter((target) => !incompleteTargets.includes(target)),
+    });
+  });
+
+const wholeTargets = (config: Config, { kind, target, route }: ReconciliationScope): ReadonlyArray<string> =>
+  kind === "full" && route === undefined
+    ? targetsOf(config).filter((name) => target === undefined || name === target)
+    : [];
 
 const driftOf = (reconciliation: string, { parked: _, ...difference }: Difference): DomainEvent => ({
   _tag: "DriftFound",
   reconciliation,
   ...difference,
 });
-
-const completed = (report: Report): DomainEvent => ({ _tag: "ReconciliationCompleted", ...report });
 
 const toNewEvent = (event: DomainEvent): NewEvent => ({
   ...encodeEvent(event),

@@ -29,6 +29,7 @@ export {
   sourceRepositories,
 } from "./read-books.ts";
 export { readTargets, type TargetSummary } from "./read-targets.ts";
+export { markReconciled, type Reconciled, type Routing, readReconciled } from "./reconciled.ts";
 export { referrersWithin } from "./referrers.ts";
 export { claimRescans, extendRescan, finishRescan, type Rescan, releaseRescan, rescanWithin } from "./rescans.ts";
 export { type Retried, type RetryRequest, retryParked } from "./retry-parked.ts";

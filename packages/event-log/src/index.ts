@@ -14,7 +14,7 @@ export type { Migration, Migrations } from "./database/migrate.ts";
 export type { RunTransaction, Trx } from "./database/transaction.ts";
 export { AlreadyOwned, EmbeddedError, type EmbeddedFailure, NotRunning } from "./embedded/errors.ts";
 export { appendWithin } from "./log/append-within.ts";
-export { type Advance, advanceWithin } from "./log/checkpoint.ts";
+export { type Advance, advanceWithin, type Checkpoint, readCheckpoints } from "./log/checkpoint.ts";
 export { EventInvalid, LogUnavailable } from "./log/errors.ts";
 export { newEventId } from "./log/event-id.ts";
 export { EventLog, type EventLogShape } from "./log/event-log.ts";

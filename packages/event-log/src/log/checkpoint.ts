@@ -1,4 +1,4 @@
-import { type Kysely, sql } from "kysely";
+import { type Kysely, type QueryExecutorProvider, sql } from "kysely";
 import { BrokenInvariant, DatabaseError } from "../database/errors.ts";
 import type { OpenTransaction } from "./insert.ts";
 import type { LogTables } from "./tables.ts";
@@ -12,6 +12,22 @@ export const readCheckpoint = async (db: Kysely<object>, subscriber: string): Pr
     .where("subscriber", "=", subscriber)
     .executeTakeFirst();
   return row?.position;
+};
+
+/** A checkpoint, and when it was last moved. */
+export interface Checkpoint {
+  readonly position: number;
+  readonly movedAt: Date;
+}
+
+/** Of several subscribers at once; one that never had a checkpoint is left out. For pages that show all of them with one query. */
+export const readCheckpoints = async (
+  db: QueryExecutorProvider,
+  subscribers: ReadonlyArray<string>,
+): Promise<ReadonlyMap<string, Checkpoint>> => {
+  const { rows } = await sql<{ subscriber: string; position: number; updated_at: Date }>`
+    select subscriber, position, updated_at from checkpoint where subscriber = any(${subscribers}::text[])`.execute(db);
+  return new Map(rows.map((row) => [row.subscriber, { position: row.position, movedAt: row.updated_at }]));
 };
 
 export interface Advance {

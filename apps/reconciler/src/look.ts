@@ -1,0 +1,139 @@
+import { type CompiledRoutes, compare, type DriftKind, type Policy, type SourceTag } from "@drayage/domain";
+import type { RegistryError } from "@drayage/oci-core";
+import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
+import * as Effect from "effect/Effect";
+import { type Booked, keyOf, type Name, placeOf } from "./names.ts";
+import type { Problems } from "./problems.ts";
+import { digestOf, type Side, tagsOf } from "./side.ts";
+
+/** One difference, with all that an operator or a replicator needs to know of it. */
+export interface Difference {
+  readonly target: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  readonly kind: DriftKind;
+  readonly source: SourceTag;
+  readonly route: string;
+  readonly wanted?: Digest | undefined;
+  readonly held?: Digest | undefined;
+  /** A delivery of it gave up and waits for a person. */
+  readonly parked: boolean;
+}
+
+/** What both looks at one source repository share. */
+export interface Looks {
+  readonly source: Side;
+  readonly repository: RepositoryName;
+  readonly routes: CompiledRoutes;
+  readonly problems: Problems;
+  /** As it was when first asked for in this run. */
+  readonly digestOfSource: (tag: Tag) => Effect.Effect<Digest | undefined, RegistryError>;
+}
+
+/** HEAD requests to one target for one repository in flight; the registries' own limits hold all repositories together. */
+const HEADS_AT_ONCE = 16;
+
+/** Names that may differ, by the lists and one HEAD a side. */
+export const firstLook = Effect.fnUntraced(function* (
+  looks: Looks,
+  target: Side,
+  names: ReadonlyArray<Name>,
+  books: ReadonlyMap<string, Booked>,
+) {
+  const lists = new Map<string, ReadonlySet<Tag>>();
+  for (const [place, name] of new Map(names.map((one) => [placeOf(one), one])))
+    yield* noting(
+      looks.problems,
+      name.target,
+      Effect.map(tagsOf(target, name.repository), (tags) => lists.set(place, tags)),
+    );
+  let compared = 0;
+  const candidates: Array<Name> = [];
+  const look = Effect.fnUntraced(function* (name: Name) {
+    const book = books.get(keyOf(name));
+    const list = lists.get(placeOf(name));
+    if (list === undefined || book?.pending === true) return;
+    if (yield* differs(looks, target, name, book, list.has(name.tag))) candidates.push(name);
+    compared += 1;
+  });
+  yield* Effect.forEach(names, (name) => noting(looks.problems, name.target, look(name)), {
+    concurrency: HEADS_AT_ONCE,
+    discard: true,
+  });
+  return { compared, candidates };
+});
+
+const differs = Effect.fnUntraced(function* (
+  looks: Looks,
+  target: Side,
+  name: Name,
+  book: Booked | undefined,
+  listed: boolean,
+) {
+  if (!listed) return !name.gone;
+  const there = yield* looks.digestOfSource(name.sourceTag);
+  if (name.gone && there !== undefined) {
+    // The one way to see that a list was cut short. What it lacks is compared all the same, and is never `extra`.
+    const message = `${looks.source.name}/${looks.repository} does not list ${name.sourceTag}, which is there: its list of tags is not complete`;
+    looks.problems.note({ message, targets: [name.target] });
+  }
+  // Where the route keeps what the source lacks, the target need not be asked.
+  const owned = book?.owned ?? [];
+  if (there === undefined && owned.every((held) => judge(looks, name, book, there, held) === undefined)) return false;
+  const here = yield* digestOf(target, name.repository, name.tag);
+  return judge(looks, name, book, there, here) !== undefined;
+});
+
+/** A second look, past the lists and past what was remembered: what differs now may just have been in motion. */
+export const secondLook = Effect.fnUntraced(function* (
+  looks: Looks,
+  target: Side,
+  names: ReadonlyArray<Name>,
+  books: ReadonlyMap<string, Booked>,
+) {
+  const differences: Array<Difference> = [];
+  const look = Effect.fnUntraced(function* (name: Name) {
+    const book = books.get(keyOf(name));
+    if (book?.pending === true) return;
+    const [wanted, held] = yield* Effect.all(
+      [digestOf(looks.source, looks.repository, name.sourceTag), digestOf(target, name.repository, name.tag)],
+      { concurrency: 2 },
+    );
+    const kind = judge(looks, name, book, wanted, held);
+    if (kind === undefined) return;
+    const source = { registry: looks.source.name, repository: looks.repository, tag: name.sourceTag };
+    const { repository, tag, route } = name;
+    const parked = book?.parked ?? false;
+    differences.push({ target: target.name, repository, tag, kind, source, route, wanted, held, parked });
+  });
+  yield* Effect.forEach(names, (name) => noting(looks.problems, name.target, look(name)), {
+    concurrency: HEADS_AT_ONCE,
+    discard: true,
+  });
+  return differences;
+});
+
+const judge = (
+  { routes }: Looks,
+  name: Name,
+  book: Booked | undefined,
+  there: Digest | undefined,
+  here: Digest | undefined,
+): DriftKind | undefined => {
+  const policy: Policy | undefined = routes.byName.get(name.route)?.route;
+  if (policy === undefined) return undefined;
+  return compare({
+    tag: name.tag,
+    source: { tag: name.sourceTag, digest: there ?? "absent" },
+    target: here ?? "absent",
+    owned: book?.owned ?? [],
+    policy,
+  });
+};
+
+/** What could not be read makes the comparison of that target incomplete, and it says so. */
+const noting = <A>(problems: Problems, target: string, effect: Effect.Effect<A, RegistryError>): Effect.Effect<void> =>
+  effect.pipe(
+    Effect.asVoid,
+    Effect.catchTag("RegistryError", ({ message }) => Effect.sync(() => problems.note({ message, targets: [target] }))),
+  );

@@ -1,0 +1,33 @@
+import { readReconciled } from "@drayage/delivery";
+import type { ReconciliationScope } from "@drayage/domain";
+import * as Effect from "effect/Effect";
+import { type Reconciler, reconcileAndAppend, routingOf, targetsOf } from "./run.ts";
+
+/**
+ * Reconciles the targets of which not everything is known: those that are new or routed in another way, since the log does not hold what is
+ * older than we are (DESIGN.md section 8), and those whose last reconciliation could not read everything. True: there are none left.
+ */
+export const catchUp = Effect.fnUntraced(function* (context: Reconciler) {
+  const all = targetsOf(context.config);
+  const open = yield* unfinished(context);
+  if (open.length === 0) return true;
+  const scopes: ReadonlyArray<ReconciliationScope> =
+    open.length === all.length ? [{ kind: "full" }] : open.map((target) => ({ kind: "full", target }));
+  for (const scope of scopes) yield* reconcileAndAppend(context, scope);
+  const left = yield* unfinished(context);
+  if (left.length > 0)
+    yield* Effect.logWarning(`not everything of ${left.join(", ")} could be read; it is tried again`);
+  return left.length === 0;
+});
+
+/** Targets without a complete reconciliation since the last that was not. */
+export const unfinished = Effect.fnUntraced(function* ({ config, database }: Reconciler) {
+  const targets = targetsOf(config);
+  const known = yield* database.attempt("read reconciliations", () =>
+    readReconciled(database.kysely, routingOf(config), targets),
+  );
+  return targets.filter((target) => {
+    const { complete, finished } = known.get(target) ?? {};
+    return complete === undefined || complete.position !== finished?.position;
+  });
+});
