@@ -3,7 +3,7 @@ import type { RegistryError } from "@drayage/oci-core";
 import type { RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Cache from "effect/Cache";
 import * as Effect from "effect/Effect";
-import { type Difference, firstLook, type Looks, secondLook } from "./look.ts";
+import { type Difference, type Equal, firstLook, type Looks, secondLook } from "./look.ts";
 import { type Booked, byKey, keyOf, type Name, namesOf } from "./names.ts";
 import type { Problems } from "./problems.ts";
 import { digestOf, type Side, tagsOf } from "./side.ts";
@@ -25,6 +25,8 @@ export interface Compared {
   readonly compared: number;
   /** Sorted by target, repository and tag. */
   readonly differences: ReadonlyArray<Difference>;
+  /** In step, and not in our books yet. */
+  readonly adoptable: ReadonlyArray<Equal>;
 }
 
 /**
@@ -51,11 +53,12 @@ export const compareRepository = Effect.fnUntraced(function* <E>(
 
   const first = yield* eachTarget(comparison, names, (target, own) => firstLook(looks, target, own, books));
   const candidates = first.flatMap((one) => one.candidates);
-  if (candidates.length === 0) return { compared: sum(first), differences: [] };
+  const adoptable = first.flatMap((one) => one.adopt);
+  if (candidates.length === 0) return { compared: sum(first), differences: [], adoptable };
   // Read again: a delivery that began or ended since has changed what is ours and what is on its way.
   const now = yield* readBooks;
   const found = yield* eachTarget(comparison, candidates, (target, own) => secondLook(looks, target, own, now));
-  return { compared: sum(first), differences: found.flat().toSorted(byName) };
+  return { compared: sum(first), differences: found.flat().toSorted(byName), adoptable };
 });
 
 /** All targets at once, each at its own pace. */

@@ -1,4 +1,4 @@
-import { type CompiledRoutes, compare, type DriftKind, type Policy, type SourceTag } from "@drayage/domain";
+import { adoptable, type CompiledRoutes, compare, type DriftKind, type Policy, type SourceTag } from "@drayage/domain";
 import type { RegistryError } from "@drayage/oci-core";
 import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
@@ -18,6 +18,16 @@ export interface Difference {
   readonly held?: Digest | undefined;
   /** A delivery of it gave up and waits for a person. */
   readonly parked: boolean;
+}
+
+/** A tag at a target that equals its source and is not in our books. No drift; but deletions and overwrites follow only what is ours. */
+export interface Equal {
+  readonly target: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  readonly digest: Digest;
+  readonly source: SourceTag;
+  readonly route: string;
 }
 
 /** What both looks at one source repository share. */
@@ -49,28 +59,39 @@ export const firstLook = Effect.fnUntraced(function* (
     );
   let compared = 0;
   const candidates: Array<Name> = [];
+  const adopt: Array<Equal> = [];
   const look = Effect.fnUntraced(function* (name: Name) {
     const book = books.get(keyOf(name));
     const list = lists.get(placeOf(name));
     if (list === undefined || book?.pending === true) return;
-    if (yield* differs(looks, target, name, book, list.has(name.tag))) candidates.push(name);
+    const seen = yield* see(looks, target, name, book, list.has(name.tag));
+    if (seen._tag === "Differs") candidates.push(name);
+    if (seen._tag === "Equal") adopt.push(equalOf(looks, name, seen.digest));
     compared += 1;
   });
   yield* Effect.forEach(names, (name) => noting(looks.problems, name.target, look(name)), {
     concurrency: HEADS_AT_ONCE,
     discard: true,
   });
-  return { compared, candidates };
+  return { compared, candidates, adopt };
 });
 
-const differs = Effect.fnUntraced(function* (
+type Seen =
+  | { readonly _tag: "Differs" }
+  | { readonly _tag: "InStep" }
+  /** In step, and free to be adopted. */
+  | { readonly _tag: "Equal"; readonly digest: Digest };
+const DIFFERS: Seen = { _tag: "Differs" };
+const IN_STEP: Seen = { _tag: "InStep" };
+
+const see = Effect.fnUntraced(function* (
   looks: Looks,
   target: Side,
   name: Name,
   book: Booked | undefined,
   listed: boolean,
-) {
-  if (!listed) return !name.gone;
+): Effect.fn.Return<Seen, RegistryError> {
+  if (!listed) return name.gone ? IN_STEP : DIFFERS;
   const there = yield* looks.digestOfSource(name.sourceTag);
   if (name.gone && there !== undefined) {
     // The one way to see that a list was cut short. What it lacks is compared all the same, and is never `extra`.
@@ -79,9 +100,36 @@ const differs = Effect.fnUntraced(function* (
   }
   // Where the route keeps what the source lacks, the target need not be asked.
   const owned = book?.owned ?? [];
-  if (there === undefined && owned.every((held) => judge(looks, name, book, there, held) === undefined)) return false;
+  if (there === undefined && owned.every((held) => judge(looks, name, book, there, held) === undefined)) return IN_STEP;
   const here = yield* digestOf(target, name.repository, name.tag);
-  return judge(looks, name, book, there, here) !== undefined;
+  if (judge(looks, name, book, there, here) !== undefined) return DIFFERS;
+  return here !== undefined && mayAdopt(looks, name, book, there, here) ? { _tag: "Equal", digest: here } : IN_STEP;
+});
+
+const mayAdopt = (
+  { routes }: Looks,
+  name: Name,
+  book: Booked | undefined,
+  there: Digest | undefined,
+  here: Digest,
+): boolean => {
+  const policy = routes.byName.get(name.route)?.route;
+  const source = { tag: name.sourceTag, digest: there ?? "absent" } as const;
+  // A tag that gave up has its own story: a person reads it first.
+  return (
+    policy !== undefined &&
+    book?.parked !== true &&
+    adoptable({ source, target: here, owned: book?.owned ?? [], policy })
+  );
+};
+
+const equalOf = (looks: Looks, { target, repository, tag, route, sourceTag }: Name, digest: Digest): Equal => ({
+  target,
+  repository,
+  tag,
+  digest,
+  source: { registry: looks.source.name, repository: looks.repository, tag: sourceTag },
+  route,
 });
 
 /** A second look, past the lists and past what was remembered: what differs now may just have been in motion. */

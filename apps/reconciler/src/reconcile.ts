@@ -5,7 +5,7 @@ import type { RepositoryName } from "@drayage/oci-core/model";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { type Comparison, compareRepository } from "./compare-repository.ts";
-import type { Difference } from "./look.ts";
+import type { Difference, Equal } from "./look.ts";
 import { makeProblems } from "./problems.ts";
 import { repositoriesOf } from "./repositories.ts";
 import { givingUp, type Side } from "./side.ts";
@@ -20,6 +20,8 @@ export interface Reconcile<E> extends Comparison<E> {
   readonly onStarted?: ((reconciliation: string) => Effect.Effect<void, E>) | undefined;
   /** Told as found, repository by repository; the caller appends, prints or both. */
   readonly onDifferences: (reconciliation: string, found: ReadonlyArray<Difference>) => Effect.Effect<void, E>;
+  /** Told of tags that are in step and not in our books: `existing` says that they become ours. Default: they stay as they are. */
+  readonly onAdoptable?: ((reconciliation: string, found: ReadonlyArray<Equal>) => Effect.Effect<void, E>) | undefined;
 }
 
 /** Which repositories. Everything that the routes select, or some of one registry. */
@@ -63,6 +65,8 @@ export const reconcile = Effect.fnUntraced(function* <E>(
     compared += done.compared;
     for (const { kind } of done.differences) drift[kind] = (drift[kind] ?? 0) + 1;
     if (done.differences.length > 0) yield* context.onDifferences(reconciliation, done.differences);
+    if (done.adoptable.length > 0 && context.onAdoptable !== undefined)
+      yield* context.onAdoptable(reconciliation, done.adoptable);
   });
   const allOf = Effect.fnUntraced(function* (name: string) {
     const targets = targetsFrom(context.routes, name, scope.route);

@@ -1,5 +1,5 @@
 import { type Config, compiledRoutes } from "@drayage/config";
-import { markReconciled, type Routing } from "@drayage/delivery";
+import { adoptWithin, markReconciled, type Routing } from "@drayage/delivery";
 import {
   type CompiledRoutes,
   type DomainEvent,
@@ -21,7 +21,7 @@ import type { Registries } from "@drayage/registries";
 import { metrics } from "@drayage/runtime";
 import * as Effect from "effect/Effect";
 import { databaseBooks } from "./books.ts";
-import type { Difference } from "./look.ts";
+import type { Difference, Equal } from "./look.ts";
 import { type Extent, type Report, reconcile } from "./reconcile.ts";
 
 /** What a reconciliation that has its drift repaired works with. */
@@ -78,12 +78,28 @@ export const reconcileAndAppend = Effect.fnUntraced(function* (
         for (let n = 0; n < events.length; n += EVENTS_AT_ONCE) yield* log.append(events.slice(n, n + EVENTS_AT_ONCE));
         for (const { target, kind } of found) metrics.drift.add(1, { target, kind });
       }),
+      onAdoptable: (reconciliation, found) => adopt(context, reconciliation, found),
     },
     scope,
     extent,
   );
   yield* complete(context, report);
   return report;
+});
+
+/** Into the books and into the log, together or not at all. What is under way for a name goes before. */
+const adopt = Effect.fnUntraced(function* (
+  { database }: Reconciler,
+  reconciliation: string,
+  found: ReadonlyArray<Equal>,
+) {
+  for (let n = 0; n < found.length; n += EVENTS_AT_ONCE) {
+    yield* database.transaction("adopt equal tags", async (trx) => {
+      const adopted = await adoptWithin(trx, found.slice(n, n + EVENTS_AT_ONCE));
+      const events = adopted.map((one) => toNewEvent({ _tag: "TagAdopted", ...one, reconciliation }));
+      if (events.length > 0) await appendWithin(trx, events);
+    });
+  }
 });
 
 /** The event and what it says of whole targets, together or not at all. */

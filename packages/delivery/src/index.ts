@@ -1,5 +1,6 @@
 /** Deliveries: what each target still has to be brought to, who works on it, and what became of it. */
 export { releaseLeasesOfDeadWorkers } from "./adopt.ts";
+export { type Adoption, adoptWithin } from "./adopt-equal.ts";
 export {
   BusUnavailable,
   type DeletePermit,

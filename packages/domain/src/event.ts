@@ -173,6 +173,20 @@ export interface DeliveryRetried {
   readonly tag: Tag;
   readonly why: string;
 }
-export type OperatorEvent = DeletionProposed | DeletionRefused | ConfigurationApplied | DeliveryRetried;
+/**
+ * A tag that was at a target before us is ours from now on: a comparison found it equal to its source, and the route says `existing:
+ * adopt-equal` (or `overwrite`). Nothing was copied.
+ */
+export interface TagAdopted {
+  readonly _tag: "TagAdopted";
+  readonly target: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  readonly digest: Digest;
+  readonly source: SourceTag;
+  readonly route: string;
+  readonly reconciliation: string;
+}
+export type OperatorEvent = DeletionProposed | DeletionRefused | ConfigurationApplied | DeliveryRetried | TagAdopted;
 
 export type DomainEventTag = DomainEvent["_tag"];

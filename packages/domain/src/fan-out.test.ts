@@ -127,6 +127,11 @@ describe("fan-out", () => {
   it("our own reports ask for nothing", () => {
     expect(out({ _tag: "ConfigurationApplied", revision: "x" })).toEqual(nothing);
     expect(out({ _tag: "DeliveryRetried", target: "eu", repository: app, tag: tagged("1"), why: "" })).toEqual(nothing);
+    const digest = parseDigest(`sha256:${"a".repeat(64)}`);
+    if (digest === undefined) throw new Error("a test needs a digest");
+    const source = { registry: "hub", repository: app, tag: tagged("1") };
+    const names = { target: "eu", repository: app, tag: tagged("1"), digest, source };
+    expect(out({ _tag: "TagAdopted", ...names, route: "r", reconciliation: "1" })).toEqual(nothing);
   });
 });
 

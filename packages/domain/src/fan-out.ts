@@ -50,7 +50,8 @@ export const fanOut = (event: DomainEvent, position: number, recordedAt: Date, c
     case "DeletionProposed":
     case "DeletionRefused":
     case "ConfigurationApplied":
-    case "DeliveryRetried": // the retry itself was written with the event, in one transaction
+    case "DeliveryRetried": // the retry, and the adoption, were written with their event in one transaction
+    case "TagAdopted":
       return NOTHING;
   }
 };

@@ -35,5 +35,7 @@ export const subjectOf = (event: DomainEvent): string => {
     case "DeletionRefused":
     case "DeliveryRetried":
       return name(event.target, event);
+    case "TagAdopted":
+      return name(event.target, { repository: event.repository, tag: event.tag });
   }
 };

@@ -114,6 +114,16 @@ const events: { readonly [T in DomainEvent["_tag"]]: fc.Arbitrary<Extract<Domain
   }),
   ConfigurationApplied: fc.record({ _tag: is("ConfigurationApplied"), revision: text }),
   DeliveryRetried: fc.record({ _tag: is("DeliveryRetried"), target: text, repository, tag, why: text }),
+  TagAdopted: fc.record({
+    _tag: is("TagAdopted"),
+    target: text,
+    repository,
+    tag,
+    digest: hash,
+    source: sourceTag,
+    route: text,
+    reconciliation: text,
+  }),
 };
 const anyEvent: fc.Arbitrary<DomainEvent> = fc.oneof(...Object.values(events));
 /** As PostgreSQL gives it back. */

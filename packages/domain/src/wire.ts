@@ -46,6 +46,7 @@ export const EVENT_TYPES: Readonly<Record<DomainEventTag, string>> = {
   DeletionRefused: "io.drayage.deletion.refused.v1",
   ConfigurationApplied: "io.drayage.configuration.applied.v1",
   DeliveryRetried: "io.drayage.delivery.retried.v1",
+  TagAdopted: "io.drayage.tag.adopted.v1",
 };
 
 /** A string that one of the model's parsers accepts: names are checked on the way in, because they end in URLs. */
@@ -182,6 +183,16 @@ const SCHEMAS: Schemas = {
     repository,
     tag,
     why: z.string(),
+  }),
+  TagAdopted: z.object({
+    _tag: z.literal("TagAdopted"),
+    target: z.string(),
+    repository,
+    tag,
+    digest,
+    source: sourceTag,
+    route: z.string(),
+    reconciliation: z.string(),
   }),
 };
 

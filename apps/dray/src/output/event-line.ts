@@ -50,6 +50,7 @@ const detailOf = (event: DomainEvent): string => {
       return colors.dim(`  ${event.kind}`);
     case "ImagePushed":
     case "TagDeleted":
+    case "TagAdopted":
       return event.digest === undefined ? "" : colors.dim(`  ${shortDigest(event.digest)}`);
     case "ImagePromoted":
       return event.to === undefined

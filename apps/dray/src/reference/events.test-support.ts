@@ -137,6 +137,16 @@ const REFERENCE: Reference = {
     when: "somebody asked for a parked delivery again",
     data: { ...TARGET, why: "the reason that was given" },
   },
+  TagAdopted: {
+    when: "a tag that was at a target before us equals its source, and is ours from now on",
+    data: {
+      ...TARGET,
+      digest: "what both sides hold",
+      source: "{registry, repository, tag}",
+      route: "name of the route",
+      reconciliation: "id of the comparison that found it",
+    },
+  },
 };
 
 const HEAD = `<!-- Made by apps/dray/src/reference; do not edit. To write it again: UPDATE_DOCS=1 npx vitest run src/reference, in apps/dray. -->
