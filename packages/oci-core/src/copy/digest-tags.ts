@@ -3,7 +3,7 @@ import * as Stream from "effect/Stream";
 import type { Digest, Tag } from "../model/brand.ts";
 import { cosignTag, type DigestTagKind, parseDigestTag } from "../model/digest-tag.ts";
 import type { Manifest } from "../model/manifest.ts";
-import type { RegistryReason } from "../registry/errors.ts";
+import { type RegistryError, type RegistryReason, saysAbsent } from "../registry/errors.ts";
 import type { Resolved } from "../registry/registry.ts";
 import { CopyError, onSide } from "./errors.ts";
 import type { Belief, Job } from "./job.ts";
@@ -43,14 +43,31 @@ const findTags = Effect.fnUntraced(function* (job: Job, subjects: ReadonlyArray<
   const candidates = listed === undefined ? all : all.filter((tag) => listed.has(tag));
   const resolved = yield* Effect.forEach(
     candidates,
-    (tag) =>
-      Effect.map(Effect.mapError(registry.resolve(repository, tag), onSide("source")), (wanted) => ({ tag, wanted })),
+    (tag) => {
+      const head = registry.resolve(repository, tag);
+      // A tag that was just listed and is not there: a false 404 would leave a signature behind, so the registry has to say it.
+      const look =
+        listed === undefined
+          ? head
+          : Effect.filterOrElse(
+              head,
+              (found) => found !== undefined,
+              () => readListed(job, tag),
+            );
+      return Effect.map(Effect.mapError(look, onSide("source")), (wanted) => ({ tag, wanted }));
+    },
     { concurrency: job.shared.limits.manifests },
   );
   return resolved.flatMap(
     ({ tag, wanted }): ReadonlyArray<FoundTag> => (wanted === undefined ? [] : [{ tag, wanted }]),
   );
 });
+
+const readListed = ({ source }: Job, tag: Tag): Effect.Effect<Resolved | undefined, RegistryError> =>
+  source.registry.manifest(source.repository, tag).pipe(
+    Effect.map(({ digest, mediaType, bytes }): Resolved => ({ digest, mediaType, size: bytes.byteLength })),
+    Effect.catchIf(saysAbsent, () => Effect.undefined),
+  );
 
 /**
  * The digest-tags of the source repository; `undefined` where the listing is too long, or the registry does not list.

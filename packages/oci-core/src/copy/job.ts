@@ -24,6 +24,8 @@ export interface Shared {
   readonly finished: FinishedImages;
   readonly memory: TargetMemory;
   readonly turns: Turns;
+  /** Room for blobs that are held whole, in units of `WHOLE_BLOB_UNIT_BYTES`. */
+  readonly room: Semaphore.Semaphore;
 }
 
 /** One copy under way: what its steps need, and nothing of how they are ordered. */

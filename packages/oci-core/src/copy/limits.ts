@@ -9,6 +9,13 @@ const MIB = 1024 * KIB;
  */
 export const WHOLE_BLOB_BYTES_MAX = 4 * MIB;
 /**
+ * All blobs that one copier holds whole at once: 16 of the largest, whatever the number of copies. Without it, 100 copies of six blobs each
+ * would hold 2.4 GiB.
+ */
+export const WHOLE_BLOBS_BYTES_MAX = 64 * MIB;
+/** What the least blob takes of it: a configuration of 2 KiB has its stream and its requests too. */
+export const WHOLE_BLOB_UNIT_BYTES = 64 * KIB;
+/**
  * From here a blob counts as large: few at once since they fill the line, and worth a HEAD since that costs nothing
  * beside them.
  */

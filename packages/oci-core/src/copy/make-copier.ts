@@ -1,10 +1,11 @@
 import * as Effect from "effect/Effect";
+import * as Semaphore from "effect/Semaphore";
 import { type BlobIndex, makeBlobIndex } from "./blob-index.ts";
 import type { Copier } from "./copier.ts";
 import { runCopy } from "./copy.ts";
 import { makeFinishedImages } from "./finished.ts";
 import type { Shared } from "./job.ts";
-import { type CopyLimits, DEFAULT_LIMITS } from "./limits.ts";
+import { type CopyLimits, DEFAULT_LIMITS, WHOLE_BLOB_UNIT_BYTES, WHOLE_BLOBS_BYTES_MAX } from "./limits.ts";
 import { makeSingleFlight } from "./single-flight.ts";
 import { makeTargetMemory } from "./target-memory.ts";
 import { makeTurns } from "./turns.ts";
@@ -32,6 +33,7 @@ export const makeCopier = (options: CopierOptions = {}): Effect.Effect<Copier> =
       finished: makeFinishedImages(),
       memory: makeTargetMemory(),
       turns: makeTurns(),
+      room: Semaphore.makeUnsafe(WHOLE_BLOBS_BYTES_MAX / WHOLE_BLOB_UNIT_BYTES),
     };
     return { copy: (request) => runCopy(shared, request) };
   });

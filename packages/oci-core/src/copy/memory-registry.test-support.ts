@@ -51,6 +51,8 @@ export interface MemoryOptions {
   readonly mounts?: boolean;
   /** Refuses manifests whose content is missing. Default true. */
   readonly strict?: boolean;
+  /** Says of such a manifest that it is invalid, as Artifactory does. */
+  readonly refusesAsInvalid?: boolean;
   /** Runs before each operation, after it was counted: fail it, wait, or change something. */
   readonly before?: (call: Call, index: number) => Effect.Effect<void, RegistryError>;
   /** Changes a body on its way out. */
@@ -64,7 +66,11 @@ export interface MemoryRegistry extends Registry {
   readonly fill: (repository: string, tag: string | undefined, image: ImageFixture) => Promise<void>;
   /** Tags that lead to something that is not there: invariant 4. */
   readonly dangling: () => ReadonlyArray<string>;
-  readonly error: (reason: RegistryReason, detail?: string) => RegistryError;
+  readonly error: (
+    reason: RegistryReason,
+    detail?: string,
+    more?: Pick<Partial<RegistryError>, "code" | "missing">,
+  ) => RegistryError;
   readonly openSessions: () => number;
 }
 
@@ -112,8 +118,12 @@ export const makeMemoryRegistry = (options: MemoryOptions = {}): MemoryRegistry 
   const calls: Array<Call> = [];
   let serial = 0;
 
-  const error = (reason: RegistryReason, detail = "injected"): RegistryError =>
-    new RegistryError({ registry: name, operation: "test", reference: "test", reason, detail });
+  const error = (
+    reason: RegistryReason,
+    detail = "injected",
+    more: Pick<Partial<RegistryError>, "code" | "missing"> = {},
+  ): RegistryError =>
+    new RegistryError({ registry: name, operation: "test", reference: "test", reason, detail, ...more });
   const repositoryOf = (repository: string): Repository => {
     const found = repositories.get(repository) ?? { blobs: new Map(), manifests: new Map(), tags: new Map() };
     repositories.set(repository, found);
@@ -129,7 +139,7 @@ export const makeMemoryRegistry = (options: MemoryOptions = {}): MemoryRegistry 
     const digest = isDigest(reference) ? reference : held?.tags.get(reference);
     return digest === undefined ? undefined : held?.manifests.get(digest);
   };
-  const missingOf = (held: Repository, manifest: Manifest): ReadonlyArray<string> =>
+  const missingOf = (held: Repository, manifest: Manifest): ReadonlyArray<Digest> =>
     manifest._tag === "Image"
       ? [manifest.config, ...manifest.layers]
           .filter((blob) => !isForeignLayerType(blob.mediaType) && !held.blobs.has(blob.digest))
@@ -196,7 +206,11 @@ export const makeMemoryRegistry = (options: MemoryOptions = {}): MemoryRegistry 
         if (isDigest(reference) && reference !== manifest.digest)
           return yield* error("invalid-request", "DIGEST_INVALID");
         const [missing] = options.strict === false ? [] : missingOf(held, manifest);
-        if (missing !== undefined) return yield* error("content-missing", `MANIFEST_BLOB_UNKNOWN ${missing}`);
+        if (missing !== undefined && options.refusesAsInvalid === true)
+          return yield* error("invalid-request", "a layer is not there", { code: "MANIFEST_INVALID" });
+        // As zot does: the first only.
+        if (missing !== undefined)
+          return yield* error("content-missing", "something is missing", { missing: [missing] });
         held.manifests.set(manifest.digest, manifest);
         if (!isDigest(reference)) held.tags.set(reference, manifest.digest);
         return { subjectAccepted: hasApi && manifest.subject !== undefined };

@@ -1,5 +1,5 @@
 /**
- * Run as a process of its own by copy.strict.test.ts: copies a layer of 512 MiB that exists nowhere, and prints how far
+ * Run as a process of its own by copy.memory.test.ts: copies a layer of 512 MiB that exists nowhere, and prints how far
  * its memory grew.
  */
 import { createHash } from "node:crypto";

@@ -46,7 +46,9 @@ const putChild = Effect.fnUntraced(function* (job: Job, graph: Graph, child: Man
 /**
  * Puts a manifest; where the target says that content is missing which we had skipped, because we or the target
  * believed that it was there (FAILURES.md F7), that content is brought and the manifest put again. Two rounds: first
- * what the target names is sent and the rest asked for, then everything is sent. `gate` runs right before each PUT.
+ * what the target names is sent and the rest asked for, then everything is sent. A target that calls the manifest
+ * invalid may mean the same (Artifactory and Artifact Registry have no other word for it): then all is asked for, once.
+ * `gate` runs right before each PUT.
  */
 export const putHealing = <E>(
   job: Job,
@@ -59,7 +61,7 @@ export const putHealing = <E>(
   const again = (round: HealRound) => (error: CopyError) =>
     Effect.andThen(heal(job, graph, manifest, error, round), put);
   return put.pipe(
-    Effect.catchIf(isContentMissing, again("named")),
+    Effect.catchIf(mayLackContent, again("named")),
     Effect.catchIf(isContentMissing, again("everything")),
   );
 };
@@ -68,6 +70,10 @@ type HealRound = "named" | "everything";
 
 const isContentMissing = (error: unknown): error is CopyError =>
   error instanceof CopyError && error.side === "target" && error.reason === "content-missing";
+
+const mayLackContent = (error: unknown): error is CopyError =>
+  isContentMissing(error) ||
+  (error instanceof CopyError && error.side === "target" && error.cause?.code === "MANIFEST_INVALID");
 
 const heal = (
   job: Job,
@@ -78,7 +84,8 @@ const heal = (
 ): Effect.Effect<void, CopyError> => {
   const { registry, repository } = job.target;
   job.shared.finished.forget(registry.name, repository, graph.top.digest);
-  const belief = (digest: Digest): Belief => (round === "everything" || error.detail.includes(digest) ? "send" : "ask");
+  const named = new Set(error.cause?.missing);
+  const belief = (digest: Digest): Belief => (round === "everything" || named.has(digest) ? "send" : "ask");
   const bring = (blob: Descriptor): Effect.Effect<void, CopyError> =>
     Effect.suspend(() => {
       job.shared.index.forget(registry.name, repository, blob.digest);
@@ -88,7 +95,10 @@ const heal = (
   const children = new Map(graph.levels.flat().map((child) => [child.digest, child]));
   return inParallel(job, uniqueByDigest(manifest.manifests), (entry) => {
     const child = children.get(entry.digest);
-    return child === undefined ? bring(entry) : Effect.asVoid(putHealing(job, graph, child, child.digest, Effect.void));
+    if (child === undefined) return bring(entry);
+    return belief(entry.digest) === "send"
+      ? Effect.asVoid(putHealing(job, graph, child, child.digest, Effect.void))
+      : putChild(job, graph, child, "ask");
   });
 };
 

@@ -40,6 +40,36 @@ const sides = async (fixture: ImageFixture, target: MemoryOptions = {}) => {
 const listedAt = (registry: MemoryRegistry, subject: Digest): Promise<ReadonlyArray<Digest>> =>
   run(Effect.map(registry.referrers(app, subject), (entries) => entries.map((entry) => entry.digest)));
 
+describe("a tag of cosign that is listed", () => {
+  const fixture = multiPlatform({ seed: "app" });
+  const signature = cosignArtefactFor(fixture);
+  const denying = (source: MemoryRegistry): MemoryRegistry => ({
+    ...source,
+    resolve: (repository, reference) =>
+      reference === signature.tag ? Effect.undefined : source.resolve(repository, reference),
+  });
+
+  it("is copied although a HEAD denies it", async () => {
+    const { source, target } = await sides(fixture);
+    await source.fill("team/app", signature.tag, signature.image);
+    expect((await copyOnce(request(denying(source), target))).referrers).toBe(1);
+    expect(target.repositoryOf("team/app").tags.get(signature.tag)).toBe(signature.image.digest);
+  });
+
+  it("is left out only when the registry itself says that it is gone", async () => {
+    const { source, target } = await sides(fixture);
+    await source.fill("team/app", signature.tag, signature.image);
+    const answers = (reason: "not-found" | "invalid-response"): MemoryRegistry => ({
+      ...denying(source),
+      manifest: (repository, reference) =>
+        reference === signature.tag ? Effect.fail(source.error(reason)) : source.manifest(repository, reference),
+    });
+    expect(await failureOf(request(answers("invalid-response"), target))).toMatchObject({ side: "source" });
+    expect(target.repositoryOf("team/app").tags.size).toBe(0);
+    expect((await copyOnce(request(answers("not-found"), target))).referrers).toBe(0);
+  });
+});
+
 describe("referrers", () => {
   it("of the image, of its platforms and of themselves are in place before the tag", async () => {
     const fixture = multiPlatform({ seed: "app" });

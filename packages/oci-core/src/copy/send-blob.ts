@@ -1,5 +1,6 @@
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
+import * as Semaphore from "effect/Semaphore";
 import type { Descriptor } from "../model/descriptor.ts";
 import { RegistryError } from "../registry/errors.ts";
 import type { UploadStart } from "../registry/registry.ts";
@@ -7,7 +8,7 @@ import { VerifiedStream } from "../registry/verify.ts";
 import { pause } from "./backoff.ts";
 import { CopyError, onSide } from "./errors.ts";
 import type { Job } from "./job.ts";
-import { CANCEL_MS_MAX, WHOLE_BLOB_BYTES_MAX } from "./limits.ts";
+import { CANCEL_MS_MAX, WHOLE_BLOB_BYTES_MAX, WHOLE_BLOB_UNIT_BYTES } from "./limits.ts";
 import { feed, mismatch, readWhole } from "./read-source.ts";
 import type { Way } from "./tally.ts";
 
@@ -43,6 +44,12 @@ const sendOnce = Effect.fnUntraced(function* (job: Job, blob: Descriptor, sessio
   if (blob.size > WHOLE_BLOB_BYTES_MAX) {
     return yield* withSession(job, session, (location) => stream(job, blob, location));
   }
+  // Room is taken before anything else is waited for, and whoever has it never waits for more of it.
+  const units = Math.max(1, Math.ceil(blob.size / WHOLE_BLOB_UNIT_BYTES));
+  return yield* Semaphore.withPermits(job.shared.room, units, sendWhole(job, blob, session));
+});
+
+const sendWhole = Effect.fnUntraced(function* (job: Job, blob: Descriptor, session: URL | undefined) {
   if (session !== undefined) {
     return yield* withSession(job, session, (location) =>
       Effect.flatMap(readWhole(job, blob), (bytes) => upload(job, blob, location, bytes)),
@@ -90,7 +97,8 @@ const upload = (job: Job, blob: Descriptor, location: URL, body: Parameters<Job[
 
 /**
  * Reads and sends at the same time. The first to fail ends the other. What the verifying stream says wins over what the
- * target says of the body that ended too early: the second is only the echo of the first.
+ * target says of the body that ended too early: the second is only the echo of the first. An upload that stood still
+ * breaks the stream too, and stays a failure of the target.
  */
 const stream = (job: Job, blob: Descriptor, location: URL): Effect.Effect<void, CopyError> =>
   Effect.suspend(() => {
@@ -102,7 +110,9 @@ const stream = (job: Job, blob: Descriptor, location: URL): Effect.Effect<void, 
     });
     body.on("error", () => {});
     const echo = (error: CopyError): CopyError =>
-      body.errored instanceof RegistryError ? mismatch(job, blob, body.errored.detail) : error;
+      body.errored instanceof RegistryError && body.errored.reason === "digest-mismatch"
+        ? mismatch(job, blob, body.errored.detail)
+        : error;
     const reading = Effect.andThen(feed(job, blob, body), Effect.never);
     return Effect.raceFirst(upload(job, blob, location, body), reading).pipe(
       Effect.mapError(echo),

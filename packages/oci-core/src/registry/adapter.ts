@@ -26,6 +26,11 @@ export interface RegistrySettings {
   readonly url: URL;
   /** Fixed, or an effect for credentials that run out; see `ConnectSettings`. Tried in order; empty is anonymous. */
   readonly auth: ReadonlyArray<RegistryAuth> | Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
+  /**
+   * Hosts (`auth.example.com` or with a port) of token servers on another site than the registry that may get its credentials. Default:
+   * none; a realm on the registry's own site needs no entry.
+   */
+  readonly realms?: ReadonlyArray<string> | undefined;
   /** Overrides of the adapter's traits from `limits:`. */
   readonly traits: Partial<RegistryTraits>;
   /** Told of every request, tokens and redirects included: for metrics. Must be cheap and must not throw. */

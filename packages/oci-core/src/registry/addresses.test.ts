@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { foreignRefusal, hostKind, realmRefusal } from "./addresses.ts";
+import { foreignRefusal, hostKind, realmRefusal, realmSiteRefusal } from "./addresses.ts";
 
 describe("hostKind", () => {
   it.each([
@@ -66,5 +66,30 @@ describe("a token realm", () => {
     ["ftp://reg.example.com/token", "http://reg.example.com", false],
   ])("%s of %s: %s", (realm, registry, allowed) => {
     expect(realmRefusal(new URL(realm), new URL(registry)) === undefined).toBe(allowed);
+  });
+});
+
+describe("credentials for a token realm", () => {
+  it.each([
+    ["auth.docker.io", "registry-1.docker.io", true],
+    ["gitlab.example.com", "registry.example.com", true],
+    ["example.com", "registry.example.com", true],
+    ["auth.example.co.uk", "reg.example.co.uk", true],
+    ["evil.co.uk", "reg.example.co.uk", false],
+    ["api.scaleway.com", "rg.fr-par.scw.cloud", true],
+    ["rg.fr-par.scw.cloud", "api.scaleway.com", false],
+    ["auth.docker.io", "mirror.example.com", false],
+    ["registry.example.com.evil.net", "registry.example.com", false],
+    ["8.8.8.8", "8.8.4.4", false],
+    ["AUTH.EXAMPLE.com.", "registry.example.com", true],
+  ])("go to %s from %s: %s", (realm, registry, allowed) => {
+    const refusal = realmSiteRefusal(new URL(`https://${realm}/t`), new URL(`https://${registry}`));
+    expect(refusal === undefined).toBe(allowed);
+  });
+  it("go to another site that the operator listed", () => {
+    const [realm, registry] = [new URL("https://sso.other.net:8443/t"), new URL("https://reg.example.com")];
+    for (const listed of ["sso.other.net", "sso.other.net:8443"])
+      expect(realmSiteRefusal(realm, registry, [listed])).toBeUndefined();
+    expect(realmSiteRefusal(realm, registry, ["other.net"])).toMatch(/another site than reg.example.com/);
   });
 });

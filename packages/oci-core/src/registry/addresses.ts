@@ -83,8 +83,39 @@ export const foreignRefusal = (target: URL, registry: URL): string | undefined =
   return undefined;
 };
 
+/** Second levels under which others register their names: the site of `reg.example.co.uk` has three labels. */
+const SHARED_LEVELS: ReadonlySet<string> = new Set(
+  "ac co com edu go gob gov mil ne net nom or org".split(" "), // the usual ones below country codes
+);
+
+/** Registries whose token server is on another site of the same owner: site of the registry, site of its realm. */
+const SISTER_SITES: ReadonlyMap<string, string> = new Map([["scw.cloud", "scaleway.com"]]);
+
+/** The name that somebody registered: the last two labels, or three; an address is its own site. */
+const siteOf = (hostname: string): string => {
+  const bare = hostname.replace(/\.$/, "").toLowerCase();
+  if (hostKind(bare) !== "name") return bare;
+  const labels = bare.split(".");
+  const isShared = labels.at(-1)?.length === 2 && SHARED_LEVELS.has(labels.at(-2) ?? "");
+  return labels.slice(isShared ? -3 : -2).join(".");
+};
+
 /**
- * Why a token realm must not get our credentials; `undefined` where it may. Same host: https, or http for a registry that is
+ * Why credentials must not go to a realm that is safe to call otherwise; `undefined` where they may. Only to the site of the registry
+ * (Docker Hub, GitLab), and to the hosts that the operator listed: a mirror that hands on the challenge of its upstream would give our password
+ * for the mirror to the upstream.
+ */
+export const realmSiteRefusal = (realm: URL, registry: URL, listed: ReadonlyArray<string> = []): string | undefined => {
+  if (realm.hostname === registry.hostname || listed.includes(realm.hostname) || listed.includes(realm.host))
+    return undefined;
+  const [theirs, ours] = [siteOf(realm.hostname), siteOf(registry.hostname)];
+  return theirs === ours || SISTER_SITES.get(ours) === theirs
+    ? undefined
+    : `it is on another site than ${registry.hostname}, and not listed in realms`;
+};
+
+/**
+ * Why a token realm must not be called; `undefined` where it may. Same host: https, or http for a registry that is
  * itself configured with http. Another host is normal (Docker Hub, GitLab), but only with https and never as an inner address.
  */
 export const realmRefusal = (realm: URL, registry: URL): string | undefined => {

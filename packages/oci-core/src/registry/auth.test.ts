@@ -295,6 +295,21 @@ describe("realms that are refused", () => {
       expect(seen.map(({ path }) => path)).toEqual(["/v2/", "/v2/team/web/manifests/latest"]);
     },
   );
+  it.each(["https://auth.other.example/token", "https://127.0.0.1.example.com/token"])(
+    "%s is on another site: a password is sent neither there nor to the registry that wants it there",
+    async (realm) => {
+      const seen = await withRegistry(
+        () => unauthorized(`Bearer realm="${realm}"`),
+        (registry) =>
+          Effect.map(failureOf(resolveTag(registry)), (error) => {
+            expect(error.reason).toBe("unsafe-location");
+            expect(error.detail).toMatch(/must not get our credentials: .*not listed in realms/);
+          }),
+        { auth: [basic("u", "p")] },
+      );
+      expect(seen.map(({ path }) => path)).toEqual(["/v2/"]);
+    },
+  );
   it("Basic beside it is taken instead", async () => {
     const script: Script = ({ headers }) =>
       headers.authorization === header("u", "p")

@@ -1,5 +1,5 @@
 import type { RegistryAuth } from "./adapter.ts";
-import { realmRefusal } from "./addresses.ts";
+import { realmRefusal, realmSiteRefusal } from "./addresses.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { RegistryError } from "./errors.ts";
 import { failure, type Place } from "./failure.ts";
@@ -16,7 +16,13 @@ type Manner =
   | { readonly _tag: "Unknown" }
   /** It answered without a challenge, or wants Basic: credentials go with the request. */
   | { readonly _tag: "Direct" }
-  | { readonly _tag: "Token"; readonly realm: URL; readonly service: string | undefined }
+  | {
+      readonly _tag: "Token";
+      readonly realm: URL;
+      readonly service: string | undefined;
+      /** Why only anonymous tokens may be asked for there. */
+      readonly refusal: string | undefined;
+    }
   /** Its realm must not get our credentials; the registry itself may. */
   | { readonly _tag: "UnsafeRealm"; readonly detail: string };
 
@@ -39,6 +45,8 @@ export interface Authorizer {
 export interface AuthorizerOptions {
   readonly registry: URL;
   readonly tokens: Tokens;
+  /** Hosts of other sites that may get the credentials, see `ConnectSettings`. */
+  readonly realms?: ReadonlyArray<string> | undefined;
   /** `GET /v2/` without credentials, for its challenge. */
   readonly ping: (place: Place) => Promise<HttpAnswer>;
 }
@@ -61,7 +69,7 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
 
   const learn = (answer: HttpAnswer): ReadonlyArray<Challenge> => {
     const challenges = parseChallenges(answer.headers("www-authenticate"));
-    const learnt = mannerOf(challenges, registry);
+    const learnt = mannerOf(challenges, registry, options.realms);
     if (learnt !== undefined) manner = learnt;
     return challenges;
   };
@@ -85,6 +93,8 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
     if (identity._tag === "Bearer") return { header: directHeader(identity) };
     if (manner._tag === "Unknown" && identity._tag === "Basic") await ping(place);
     if (manner._tag !== "Token") return { header: directHeader(identity) };
+    if (manner.refusal !== undefined && identity._tag !== "Anonymous")
+      throw failure(place, "unsafe-location", manner.refusal);
     const request = { realm: manner.realm, service: manner.service, scopes, identity };
     const value = await tokens.get(request, place);
     return { header: `Bearer ${value}`, token: { request, value } };
@@ -104,7 +114,7 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
     if (renamed.size < RENAMED_SCOPES_MAX && scopes.join(" ") !== wanted) renamed.set(wanted, scopes);
     // Artifact Registry refuses a wrong credential without any challenge: ask what it wants.
     if (challenges.length === 0 && first.token === undefined) await ping(place);
-    if (manner._tag === "UnsafeRealm" && first.header === directHeader(identity)) {
+    if (manner._tag === "UnsafeRealm" && (first.token !== undefined || first.header === directHeader(identity))) {
       answer.release();
       throw failure(place, "unsafe-location", manner.detail, { status: answer.status });
     }
@@ -137,7 +147,11 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
 };
 
 /** Bearer before Basic: a token is narrower and shorter-lived. `undefined` where no challenge is one that we can meet. */
-const mannerOf = (challenges: ReadonlyArray<Challenge>, registry: URL): Manner | undefined => {
+const mannerOf = (
+  challenges: ReadonlyArray<Challenge>,
+  registry: URL,
+  realms: ReadonlyArray<string> | undefined,
+): Manner | undefined => {
   const basic: Manner | undefined = challenges.some(({ scheme }) => scheme === "basic")
     ? { _tag: "Direct" }
     : undefined;
@@ -152,7 +166,10 @@ const mannerOf = (challenges: ReadonlyArray<Challenge>, registry: URL): Manner |
       basic ?? { _tag: "UnsafeRealm", detail: `the token realm ${where} is refused: ${refusal ?? "it is no URL"}` }
     );
   }
-  return { _tag: "Token", realm, service: bearer.parameters.get("service") };
+  const elsewhere = realmSiteRefusal(realm, registry, realms);
+  if (elsewhere !== undefined && basic !== undefined) return basic;
+  const refused = elsewhere && `the token realm ${realm.host} must not get our credentials: ${elsewhere}`;
+  return { _tag: "Token", realm, service: bearer.parameters.get("service"), refusal: refused };
 };
 
 /** The scopes that a challenge asks for, separated by spaces; `undefined` where it names none. */

@@ -1,9 +1,10 @@
 import { buffer } from "node:stream/consumers";
 import * as Effect from "effect/Effect";
 import * as Redacted from "effect/Redacted";
+import * as Stream from "effect/Stream";
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../model/digest.ts";
-import { parseRepositoryName, parseTag } from "../model/names.ts";
+import { parseRepositoryName } from "../model/names.ts";
 import { RegistryError, type RegistryReason } from "./errors.ts";
 import type { BlobBody, Registry } from "./registry.ts";
 import {
@@ -229,11 +230,22 @@ describe("hasBlob", () => {
   });
 });
 
-it("a manifest never follows a blob's way to another host", async () => {
-  const latest = parseTag("latest") ?? expect.unreachable();
+it("a list never follows a blob's way to another host, and its tags are not half of another's", async () => {
   await withRegistry(
     () => ({ status: 307, headers: { location: "http://127.0.0.1:9/" } }),
     (registry) =>
-      Effect.map(failureOf(registry.manifest(WEB, latest)), (error) => expect(error.reason).toBe("unsafe-location")),
+      Effect.forEach([Stream.runDrain(registry.tags(WEB)), registry.referrers(WEB, BLOB.digest)], (list) =>
+        Effect.map(failureOf(list), (error) => expect(error.reason).toBe("unsafe-location")),
+      ),
+  );
+});
+
+it("a page of HTML is no word that the blob is there", async () => {
+  await withRegistry(
+    () => ({ status: 200, headers: { "content-type": "text/html" }, body: "<html>" }),
+    (registry) =>
+      Effect.map(failureOf(registry.hasBlob(WEB, BLOB.digest)), (error) =>
+        expect(error.reason).toBe("invalid-response"),
+      ),
   );
 });

@@ -4,7 +4,7 @@ import type { Digest, RepositoryName } from "../model/brand.ts";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { RegistryError } from "./errors.ts";
 import { apiUrl, type Call, type Context, type Exchange, repositoryScope } from "./exchange.ts";
-import { causeFailure, failure, type Place } from "./failure.ts";
+import { causeFailure, failure, isPage, type Place } from "./failure.ts";
 import type { HttpAnswer } from "./http.ts";
 import { MeteredStream } from "./metered.ts";
 import type { BlobBody, Registry } from "./registry.ts";
@@ -53,7 +53,7 @@ export const makeBlobs = (base: URL, exchange: Exchange): BlobMethods => {
 };
 
 const readPresence = async (base: URL, answer: HttpAnswer, { fail }: Context): Promise<boolean> => {
-  if (answer.status === 200) return true;
+  if (answer.status === 200 && !isPage(answer)) return true;
   if (answer.status === 404) return false;
   // Sent on to storage with a URL that is signed for GET only: the registry knew the blob, or it would not have done so.
   if (answer.url.origin !== base.origin && (answer.status === 400 || answer.status === 403 || answer.status === 405))

@@ -1,7 +1,7 @@
 import type { RegistryReason } from "./errors.ts";
 
 /** What a request was about: the same status and code mean different things for different things. */
-export type Topic = "manifest" | "blob" | "upload" | "tags" | "catalog" | "referrers" | "ping";
+export type Topic = "manifest" | "manifest-put" | "blob" | "upload" | "tags" | "catalog" | "referrers" | "ping";
 
 /** Codes that mean the same wherever they come. Source: distribution-spec v1.1.1 "Error Codes", and the registries' own. */
 const BY_CODE: ReadonlyMap<string, RegistryReason> = new Map([
@@ -70,12 +70,16 @@ const byTopic = (
     case "TAG_INVALID":
       // ECR's word for an immutable tag, also when it already holds the same digest.
       return /immutable/i.test(message) ? "conflict" : "invalid-request";
+    case "MANIFEST_UNKNOWN":
+    case "BLOB_UNKNOWN":
+      // We bring the manifest, so what is unknown is what it names (zot says it so).
+      return topic === "manifest-put" ? "content-missing" : undefined;
     case "TOOMANYREQUESTS":
       return "rate-limited";
     case "DENIED":
       return "denied";
     default:
-      if (topic === "manifest" && /tag immutability/i.test(message)) return "conflict"; // Artifact Registry
+      if (topic.startsWith("manifest") && /tag immutability/i.test(message)) return "conflict"; // Artifact Registry
       return status === 416 && topic === "upload" ? "upload-lost" : undefined;
   }
 };

@@ -47,7 +47,7 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
     );
     const limiter = makeLimiter(traits.concurrency, traits.requestsPerSecond);
     const auth = isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
-    const exchange = makeExchange({ name, url: base, auth, http, limiter });
+    const exchange = makeExchange({ name, url: base, auth, realms: settings.realms, http, limiter });
     const manifests = makeManifests(base, exchange);
     return {
       name,

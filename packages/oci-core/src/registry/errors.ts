@@ -1,4 +1,5 @@
 import * as Data from "effect/Data";
+import type { Digest } from "../model/brand.ts";
 
 /**
  * Why a registry operation failed, in our words: one reason a row of the retry table.
@@ -41,6 +42,8 @@ export class RegistryError extends Data.TaggedError("RegistryError")<{
   readonly status?: number | undefined;
   /** Error code of the registry (`MANIFEST_UNKNOWN`). */
   readonly code?: string | undefined;
+  /** With `content-missing`: what the registry named, as far as it did. Some name the first only, some nothing. */
+  readonly missing?: ReadonlyArray<Digest> | undefined;
   /** The registry asked us to wait this long. */
   readonly retryAfterMs?: number | undefined;
   /** `X-Request-Id` or its kin, for a support ticket. */

@@ -52,13 +52,15 @@ export interface ExchangeOptions {
   /** Base of the API, without `/v2/`. */
   readonly url: URL;
   readonly auth: Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
+  readonly realms?: ReadonlyArray<string> | undefined;
   readonly http: Http;
   readonly limiter: Limiter;
 }
 
-export const makeExchange = ({ name, url: registry, auth, http, limiter }: ExchangeOptions): Exchange => {
+export const makeExchange = ({ name, url: registry, auth, realms, http, limiter }: ExchangeOptions): Exchange => {
   const authorizer: Authorizer = makeAuthorizer({
     registry,
+    realms,
     tokens: makeTokens(http, () => performance.now()),
     ping: () =>
       http.send({
@@ -150,5 +152,7 @@ export const apiUrl = (registry: URL, path: string, query: Readonly<Record<strin
 };
 
 /** Scope of a token: `repository:name:actions`. Source: distribution token specification, "Resource scope grammar". */
-export const repositoryScope = (repository: string, actions: "pull" | "pull,push" | "delete"): string =>
-  `repository:${repository}:${actions}`;
+export const repositoryScope = (
+  repository: string,
+  actions: "pull" | "pull,push" | "pull,push,delete" | "delete",
+): string => `repository:${repository}:${actions}`;

@@ -1,3 +1,4 @@
+import { mediaTypeOf } from "../model/media-types.ts";
 import { parseChallenges } from "./challenge.ts";
 import { classify, type Topic } from "./classify.ts";
 import { RegistryError, type RegistryReason } from "./errors.ts";
@@ -29,7 +30,7 @@ export const failure = (
   place: Place,
   reason: RegistryReason,
   detail: string,
-  more: Partial<Pick<RegistryError, "status" | "code" | "retryAfterMs" | "requestId" | "cause">> = {},
+  more: Partial<Pick<RegistryError, "status" | "code" | "missing" | "retryAfterMs" | "requestId" | "cause">> = {},
 ): RegistryError =>
   new RegistryError({
     registry: place.registry,
@@ -53,13 +54,18 @@ export const answerFailure = async (
   const code = body?.code;
   // A storage host quotes our signed request in its errors, so its words are not repeated.
   const detail = body?.message ?? (own ? "no message" : `the storage host ${answer.url.host} answered ${status}`);
-  return failure(place, reasonOf(answer, topic, body), detail, {
+  const reason = reasonOf(answer, topic, body);
+  return failure(place, reason, detail, {
     status,
     code,
+    missing: reason === "content-missing" ? body?.digests : undefined,
     retryAfterMs: retryAfterMs(answer.header("retry-after"), Date.now()),
     requestId: REQUEST_ID_HEADERS.map(answer.header).find((value) => value !== undefined),
   });
 };
+
+/** Whether a proxy or a login page answered in the registry's stead: no registry sends HTML. */
+export const isPage = (answer: HttpAnswer): boolean => mediaTypeOf(answer.header("content-type")) === "text/html";
 
 const reasonOf = (answer: HttpAnswer, topic: Topic, body: ErrorBody | undefined): RegistryReason => {
   const reason = classify(answer.status, body?.code, topic, body?.message);
@@ -73,13 +79,11 @@ const reasonOf = (answer: HttpAnswer, topic: Topic, body: ErrorBody | undefined)
 const errorBody = async (answer: HttpAnswer): Promise<ErrorBody | undefined> => {
   try {
     const { bytes } = await readUpTo(answer.body, ERROR_BODY_BYTES_MAX);
+    const body = new TextDecoder().decode(bytes);
     const document = parseJson(bytes);
-    if (document !== undefined) return readErrorBody(document);
-    const text = new TextDecoder()
-      .decode(bytes)
-      .replace(/<[^>]*>/g, " ")
-      .trim();
-    return text === "" ? undefined : { code: undefined, message: text };
+    if (document !== undefined) return readErrorBody(document, body);
+    const text = body.replace(/<[^>]*>/g, " ").trim();
+    return text === "" ? undefined : { code: undefined, message: text, digests: [] };
   } catch {
     return undefined; // The status alone says enough; a body that breaks adds nothing.
   }

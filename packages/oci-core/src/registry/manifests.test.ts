@@ -1,16 +1,26 @@
 import * as Effect from "effect/Effect";
+import * as Redacted from "effect/Redacted";
 import { describe, expect, it } from "vitest";
 import type { Digest, Tag } from "../model/brand.ts";
 import { digestOf } from "../model/digest.ts";
 import { MANIFEST_ACCEPT, MEDIA_TYPES } from "../model/media-types.ts";
 import { parseRepositoryName, parseTag } from "../model/names.ts";
 import { MANIFEST_BYTES_MAX } from "../model/parse-manifest.ts";
+import { connectRegistry } from "./client.ts";
 import type { RegistryError, RegistryReason } from "./errors.ts";
 import type { Registry } from "./registry.ts";
-import { errorBody, failureOf, type Reply, type Script, withRegistry } from "./scripted-server.test-support.ts";
+import {
+  errorBody,
+  failureOf,
+  type Reply,
+  type Script,
+  startServer,
+  withRegistry,
+} from "./scripted-server.test-support.ts";
 
 const WEB = parseRepositoryName("team/web") ?? expect.unreachable();
 const LATEST: Tag = parseTag("latest") ?? expect.unreachable();
+const GONE: Tag = parseTag("gone") ?? expect.unreachable();
 const BYTES = Buffer.from(`{ "schemaVersion":2, "mediaType":"${MEDIA_TYPES.ociIndex}", "manifests": [] }`);
 const DIGEST = digestOf(BYTES);
 const OTHER = digestOf(Buffer.from("other"));
@@ -180,17 +190,42 @@ describe("manifest", () => {
     };
     await failsWith(script, get(LATEST), "network");
   });
-  it("follows redirects only within the registry", async () => {
+  it("redirects are followed, but never into our own network", async () => {
     await withRegistry(
       ({ path }) =>
         path.includes("moved") ? found() : { status: 307, headers: { location: "/v2/moved/manifests/latest" } },
       get(LATEST),
     );
     await failsWith(
-      () => ({ status: 307, headers: { location: "http://127.0.0.1:1/x" } }),
+      () => ({ status: 307, headers: { location: "http://169.254.169.254/x" } }),
       get(LATEST),
       "unsafe-location",
     );
+  });
+  it("to another host carry no credentials, and what that host says is no proof of absence (registry.k8s.io)", async () => {
+    const elsewhere: Array<string | undefined> = [];
+    await Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const other = yield* startServer(({ path, headers }) => {
+            elsewhere.push(headers.authorization);
+            return path.includes("gone") ? { status: 404, body: errorBody("MANIFEST_UNKNOWN") } : found();
+          });
+          const main = yield* startServer(({ path }) =>
+            path === "/v2/"
+              ? { status: 200 }
+              : { status: 307, headers: { location: new URL(path.replace("/v2/", "/v2/there/"), other.url).href } },
+          );
+          const auth = [{ _tag: "Basic" as const, username: "u", password: Redacted.make("p") }];
+          const registry = yield* connectRegistry({ name: "lab", url: main.url, auth });
+          expect((yield* registry.manifest(WEB, LATEST)).mediaType).toBe(MEDIA_TYPES.ociIndex);
+          expect(main.seen.at(-1)?.headers.authorization).toMatch(/^Basic /);
+          const absent = yield* failureOf(registry.manifest(WEB, GONE));
+          expect(absent.reason).toBe("invalid-response");
+        }),
+      ),
+    );
+    expect(elsewhere).toEqual([undefined, undefined]);
   });
   it("an error carries status, code, wait, request id and one bounded line", async () => {
     const message = `much\n\n text at https://s/x?sig=secret ${"x".repeat(1000)}`;
@@ -247,11 +282,35 @@ describe("putManifest", () => {
   });
   it.each([
     [{ status: 202 }, "invalid-response"],
+    [{ status: 200, headers: { "content-type": "text/html" }, body: "<html>" }, "invalid-response"],
+    [{ status: 404, body: errorBody("MANIFEST_UNKNOWN") }, "content-missing"], // zot: a child
+    [{ status: 400, body: errorBody("BLOB_UNKNOWN") }, "content-missing"], // zot: a blob
+    [{ status: 404, body: errorBody("NAME_UNKNOWN") }, "repository-unknown"],
     [{ status: 400, body: errorBody("MANIFEST_BLOB_UNKNOWN") }, "content-missing"],
     [{ status: 400, body: errorBody("TAG_INVALID", "the tag is immutable") }, "conflict"],
     [{ status: 413 }, "too-large"],
   ] as const)("%j is %s", async (reply, reason) => {
     await failsWith(() => reply, put, reason);
+  });
+  it("takes another success that names the digest (older Quay: 202)", async () => {
+    const reply = { status: 202, headers: { "docker-content-digest": DIGEST } };
+    await withRegistry(() => reply, put);
+  });
+  it.each([
+    { errors: [{ code: "MANIFEST_BLOB_UNKNOWN", detail: OTHER }] }, // docker-registry
+    { errors: [{ code: "MANIFEST_BLOB_UNKNOWN", detail: { anyName: [OTHER] } }] },
+    { errors: [{ code: "BLOB_UNKNOWN", detail: { blob: OTHER } }] }, // zot
+    { errors: [{ code: "MANIFEST_BLOB_UNKNOWN", message: `Images with digests [${OTHER}] required` }] }, // ECR
+    { errors: [1, { code: "MANIFEST_BLOB_UNKNOWN" }, { code: "MANIFEST_BLOB_UNKNOWN", detail: OTHER }] },
+  ])("tells what is missing: %j", async (document) => {
+    const reply = { status: 400, body: JSON.stringify(document) };
+    await withRegistry(
+      () => reply,
+      (registry) =>
+        Effect.map(failureOf(put(registry)), (error) =>
+          expect(error).toMatchObject({ reason: "content-missing", missing: [OTHER] }),
+        ),
+    );
   });
   it("is repeated after a hiccup, since it can be", async () => {
     const seen = await withRegistry((_request, _response, index) => ({ status: index === 0 ? 502 : 201 }), put);
@@ -279,6 +338,7 @@ describe("deleteManifest", () => {
     [{ status: 404 }, "invalid-response"],
     [{ status: 404, body: errorBody("NAME_UNKNOWN") }, "repository-unknown"],
     [{ status: 403 }, "denied"],
+    [{ status: 200, headers: { "content-type": "text/html; charset=utf-8" }, body: "<html>" }, "invalid-response"],
   ] as const)("%j is %s", async (reply, reason) => {
     await failsWith(() => reply, remove, reason);
   });
@@ -290,7 +350,6 @@ it("a path in the registry's URL stands before /v2/", async () => {
       () => found(),
       (_registry, server) =>
         Effect.gen(function* () {
-          const { connectRegistry } = yield* Effect.promise(() => import("./client.ts"));
           const registry = yield* connectRegistry({
             name: "x",
             url: new URL("artifactory/api/docker/key/", server.url),

@@ -6,7 +6,7 @@ import { MANIFEST_ACCEPT, mediaTypeOf } from "../model/media-types.ts";
 import { MANIFEST_BYTES_MAX, type ManifestRefused, parseManifest } from "../model/parse-manifest.ts";
 import { type RegistryError, saysAbsent } from "./errors.ts";
 import { apiUrl, type Call, type Context, type Exchange, repositoryScope } from "./exchange.ts";
-import { failure, type Place } from "./failure.ts";
+import { failure, isPage, type Place } from "./failure.ts";
 import type { HttpAnswer } from "./http.ts";
 import { readBody } from "./read-body.ts";
 import type { Registry, Resolved } from "./registry.ts";
@@ -29,7 +29,8 @@ export const makeManifests = (base: URL, exchange: Exchange): ManifestMethods =>
     url: apiUrl(base, `${repository}/manifests/${reference}`),
     scopes: [repositoryScope(repository, "pull")],
     headers: { accept: MANIFEST_ACCEPT },
-    following: "same-origin",
+    // registry.k8s.io sends every manifest on to another host. Such an answer can give bytes, never "not found".
+    following: "anywhere",
   });
 
   const manifest: Registry["manifest"] = (repository, reference) =>
@@ -82,7 +83,7 @@ export const makeManifests = (base: URL, exchange: Exchange): ManifestMethods =>
         {
           operation: "PUT manifest",
           reference: referenceText(repository, reference),
-          topic: "manifest",
+          topic: "manifest-put",
           method: "PUT",
           url: apiUrl(base, `${repository}/manifests/${reference}`),
           scopes: [repositoryScope(repository, "pull,push")],
@@ -154,10 +155,18 @@ const readPut = async (
   answer: HttpAnswer,
   { fail, place }: Context,
 ): Promise<{ readonly subjectAccepted: boolean }> => {
-  if (answer.status !== 201) throw await fail(answer);
+  if (!isStored(201, digest, answer)) throw await fail(answer);
   checkStoredDigest(digest, answer, place);
   return { subjectAccepted: answer.header("oci-subject") !== undefined };
 };
+
+/**
+ * Whether the answer says that the content is stored: by `status`, or by another success that names the digest (older Quay answers 202). A bare 200
+ * is what a proxy or a login page says to everything.
+ */
+export const isStored = (status: number, digest: Digest, answer: HttpAnswer): boolean =>
+  answer.status === status ||
+  ((answer.status === 200 || answer.status === 202) && answer.header("docker-content-digest") === digest);
 
 /** Fails if the registry names another digest than ours. docker-registry reports sha256 for sha512: not comparable, so not compared. */
 export const checkStoredDigest = (digest: Digest, answer: HttpAnswer, place: Place): void => {
@@ -169,7 +178,7 @@ export const checkStoredDigest = (digest: Digest, answer: HttpAnswer, place: Pla
 };
 
 const readDelete = async (answer: HttpAnswer, { fail, place }: Context): Promise<boolean> => {
-  if (answer.status === 202 || answer.status === 200 || answer.status === 204) return true;
+  if (!isPage(answer) && (answer.status === 202 || answer.status === 200 || answer.status === 204)) return true;
   const error = await fail(answer);
   if (error.reason === "not-found" && error.code === "MANIFEST_UNKNOWN") return false;
   const { status, code, requestId } = error;

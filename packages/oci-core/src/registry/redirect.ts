@@ -34,7 +34,7 @@ export const followRedirects = async (
     if (hop === HOPS_MAX) throw refuse(`more than ${HOPS_MAX} redirects`);
     const own = target.origin === registry.origin;
     if (!own && following === "same-origin")
-      throw refuse(`a redirect to ${target.origin}, where no manifest may come from`);
+      throw refuse(`a redirect to ${target.origin}, where no list may come from`);
     const downgrade = answer.url.protocol === "https:" && target.protocol === "http:";
     const refusal = downgrade ? "it leads from https to http" : foreignRefusal(target, registry);
     if (refusal !== undefined) throw refuse(`a redirect to ${target.protocol}//${target.host} is refused: ${refusal}`);

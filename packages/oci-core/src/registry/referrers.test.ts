@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect";
+import * as TestClock from "effect/testing/TestClock";
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../model/digest.ts";
 import { referrerTag } from "../model/digest-tag.ts";
@@ -66,6 +67,44 @@ describe("by API", () => {
     [{ ...index(A), headers: { link: '<http://evil.example.com/>; rel="next"' } }, "unsafe-location"],
   ] as const)("%j is an error, never none", async (reply, reason) => {
     await withRegistry(() => reply, fails(reason));
+  });
+});
+
+describe("a 404 of the API", () => {
+  it.each([
+    [missingApi, "invalid-response"],
+    [{ status: 404, body: errorBody("NAME_UNKNOWN") }, "repository-unknown"],
+  ] as const)("is an error where the traits vouch for it: %j", async (reply, reason) => {
+    const seen = await withRegistry(() => reply, fails(reason), { traits: { referrers: "api" } });
+    expect(seen.map(({ path }) => path)).toEqual([API]);
+  });
+  it("is an error once it has answered, so that a proxy cannot hide a signature", async () => {
+    const script: Script = ({ path }, _response, nth) =>
+      path.includes("/referrers/") ? (nth === 1 ? missingApi : index(A)) : noTag;
+    const seen = await withRegistry(script, (registry) =>
+      gives(A)(registry).pipe(Effect.andThen(fails("invalid-response")(registry)), Effect.andThen(gives(A)(registry))),
+    );
+    expect(seen).toHaveLength(3);
+  });
+  it("is an error on a later page, where half a list would be given else", async () => {
+    const script: Script = ({ path }) =>
+      path.includes("page=2")
+        ? missingApi
+        : { ...index(A), headers: { ...index().headers, link: `<${API}?page=2>; rel="next"` } };
+    await withRegistry(script, fails("invalid-response"));
+  });
+  it("is forgotten after an hour, since a registry may be upgraded", async () => {
+    let upgraded = false;
+    const script: Script = ({ path }) => (path.includes("/referrers/") ? (upgraded ? index(B) : missingApi) : index(A));
+    await withRegistry(script, (registry) =>
+      Effect.gen(function* () {
+        yield* gives(A)(registry);
+        upgraded = true;
+        yield* gives(A)(registry);
+        yield* TestClock.adjust("61 minutes");
+        yield* gives(B)(registry);
+      }).pipe(Effect.provide(TestClock.layer())),
+    );
   });
 });
 

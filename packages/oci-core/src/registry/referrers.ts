@@ -1,3 +1,4 @@
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type { Digest, RepositoryName } from "../model/brand.ts";
 import type { Descriptor } from "../model/descriptor.ts";
@@ -17,8 +18,10 @@ import type { RegistryTraits } from "./traits.ts";
 
 /** One image may be signed and scanned every day for years, and not endlessly. */
 const PAGES_MAX = 100;
-/** Repository keys without the API that are remembered (`traits.repositoryKey`); past it they are asked again. */
-const MISSING_MAX = 1000;
+/** Repository keys of which it is remembered whether they have the API (`traits.repositoryKey`); past it they are asked again. */
+const REALMS_MAX = 1000;
+/** A registry without the API is asked again after this: it may have been a proxy's 404, or the registry was upgraded. One request an hour. */
+const MISSING_MS = 3_600_000;
 
 export type ReferrerMethods = Pick<Registry, "referrers">;
 
@@ -28,6 +31,8 @@ type Api =
       readonly _tag: "Missing";
       /** Whether the 404 came without a registry code: the path itself is unknown there. */
       readonly forGood: boolean;
+      /** What the 404 is where it cannot mean that there is no API. */
+      readonly error: RegistryError;
     };
 
 export const makeReferrers = (
@@ -36,7 +41,9 @@ export const makeReferrers = (
   exchange: Exchange,
   manifest: Registry["manifest"],
 ): ReferrerMethods => {
-  const missing = new Set<string>();
+  /** When the API was found missing, by realm, ms; and realms whose API has answered. */
+  const missing = new Map<string, number>();
+  const present = new Set<string>();
   // Artifactory switches the API on for each repository key apart; elsewhere it is there for all or for none.
   const realm = (repository: RepositoryName): string =>
     traits.repositoryKey ? (repository.split("/", 1)[0] ?? "") : "";
@@ -58,6 +65,25 @@ export const makeReferrers = (
       ),
     );
 
+  const learn = (repository: RepositoryName, api: Api, now: number): void => {
+    const key = realm(repository);
+    if (api._tag === "Listed") {
+      missing.delete(key);
+      if (present.size < REALMS_MAX) present.add(key);
+    } else if (api.forGood && (missing.has(key) || missing.size < REALMS_MAX)) missing.set(key, now);
+  };
+  const isMissing = (repository: RepositoryName, now: number): boolean => {
+    const at = missing.get(realm(repository));
+    return at !== undefined && now - at < MISSING_MS;
+  };
+
+  /**
+   * One false 404 must not hide the signatures of an image: where the API is known to be there, it is an error. What the registry itself
+   * says of one repository is left to the fallback tag, unless the traits vouch for the API.
+   */
+  const isFalse = (repository: RepositoryName, api: Extract<Api, { readonly _tag: "Missing" }>): boolean =>
+    traits.referrers === "api" || (api.forGood && present.has(realm(repository)));
+
   const byApi = Effect.fnUntraced(function* (repository: RepositoryName, digest: Digest) {
     const all: Descriptor[] = [];
     const asked = new Set<string>();
@@ -65,10 +91,9 @@ export const makeReferrers = (
     while (url !== undefined && !asked.has(url.search)) {
       asked.add(url.search);
       const api: Api = yield* page(repository, digest, url);
-      if (api._tag === "Missing") {
-        if (api.forGood && traits.referrers === "unknown" && missing.size < MISSING_MAX) missing.add(realm(repository));
-        return undefined;
-      }
+      if (api._tag === "Missing" && (asked.size > 1 || isFalse(repository, api))) return yield* api.error;
+      learn(repository, api, yield* Clock.currentTimeMillis);
+      if (api._tag === "Missing") return undefined;
       all.push(...api.found);
       url = api.next;
       if (url !== undefined && asked.size >= PAGES_MAX)
@@ -93,8 +118,8 @@ export const makeReferrers = (
 
   return {
     referrers: (repository, digest) =>
-      Effect.suspend(() => {
-        if (traits.referrers === "tag" || missing.has(realm(repository))) return byTag(repository, digest);
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (traits.referrers === "tag" || isMissing(repository, now)) return byTag(repository, digest);
         return Effect.filterOrElse(
           byApi(repository, digest),
           (found) => found !== undefined,
@@ -107,8 +132,8 @@ export const makeReferrers = (
 /** Anything but a list and 404 is an error: a throttled listing must never look like "no signatures". */
 const readPage = async (url: URL, answer: HttpAnswer, { fail, place }: Context): Promise<Api> => {
   if (answer.status === 404) {
-    const { code } = await fail(answer);
-    return { _tag: "Missing", forGood: code === undefined };
+    const error = await fail(answer);
+    return { _tag: "Missing", forGood: error.code === undefined, error };
   }
   if (answer.status !== 200) throw await fail(answer);
   const parsed = parseManifest(await readBody(answer.body, MANIFEST_BYTES_MAX), MEDIA_TYPES.ociIndex);

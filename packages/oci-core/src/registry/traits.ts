@@ -18,7 +18,10 @@ export interface RegistryTraits {
    * (docker-registry 2.8 has only the second, 3.x both): the tag is tried first, and `unsupported` leads to the way of `digest`.
    */
   readonly tagDelete: "tag" | "digest" | "probe" | "none";
-  /** `api`: GET referrers answers. `tag`: only the fallback tag. `unknown`: ask the API once, remember a 404. */
+  /**
+   * `api`: GET referrers answers, and a 404 of it is an error. `tag`: only the fallback tag. `unknown`: the API is asked; a 404 leads to the
+   * fallback tag and is remembered for an hour, unless the API has answered before: then it is an error.
+   */
   readonly referrers: "api" | "tag" | "unknown";
   /** Largest page asked for in tags/list. */
   readonly tagPageSize: number;

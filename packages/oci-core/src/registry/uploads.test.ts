@@ -267,6 +267,35 @@ describe("upload", () => {
 });
 
 describe("cancelUpload", () => {
+  it("that needs another right does not change what later uploads ask for (docker-registry asks for delete)", async () => {
+    const scopes: Array<string> = [];
+    const script: Script = ({ method, path, headers }) => {
+      const url = new URL(path, `http://${headers.host}`);
+      if (url.pathname === "/token") {
+        const scope = url.searchParams.get("scope") ?? "";
+        scopes.push(scope);
+        return { status: 200, body: JSON.stringify({ token: Buffer.from(scope).toString("base64url") }) };
+      }
+      const needed = method === "DELETE" ? "delete" : "pull,push";
+      const held = Buffer.from(headers.authorization?.split(" ")[1] ?? "", "base64url").toString();
+      const challenge = `Bearer realm="${url.origin}/token",scope="repository:team/web:${needed}"`;
+      if (!held.split(/[:,]/).includes(needed.split(",").at(-1) ?? "") || url.pathname === "/v2/")
+        return { status: 401, headers: { "www-authenticate": challenge } };
+      return method === "POST" ? opened : { status: 201 };
+    };
+    await withRegistry(
+      script,
+      (registry, server) =>
+        Effect.gen(function* () {
+          yield* registry.cancelUpload(WEB, location(server));
+          const begun = yield* registry.startUpload(WEB);
+          if (begun._tag !== "Opened") return expect.unreachable();
+          yield* registry.upload(WEB, begun.location, BLOB, stream());
+        }),
+      { auth: [{ _tag: "Basic", username: "u", password: Redacted.make("p") }] },
+    );
+    expect(scopes).toEqual(["repository:team/web:pull,push,delete", "repository:team/web:pull,push"]);
+  });
   it("is a DELETE, and nothing of it matters", async () => {
     const seen = await withRegistry(
       () => ({ status: 500 }),

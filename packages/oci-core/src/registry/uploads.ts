@@ -6,7 +6,7 @@ import type { RegistryError, RegistryReason } from "./errors.ts";
 import { apiUrl, type Call, type Context, type Exchange, repositoryScope } from "./exchange.ts";
 import { failure, type Place } from "./failure.ts";
 import { COMMIT_TIMEOUT_MS, type HttpAnswer } from "./http.ts";
-import { checkStoredDigest } from "./manifests.ts";
+import { checkStoredDigest, isStored } from "./manifests.ts";
 import type { Registry, UploadStart } from "./registry.ts";
 import { retried } from "./retry.ts";
 import type { RegistryTraits } from "./traits.ts";
@@ -114,7 +114,8 @@ export const makeUploads = (base: URL, traits: Pick<RegistryTraits, "upload">, e
             topic: "upload",
             method: "DELETE",
             url: location,
-            scopes: [repositoryScope(repository, "pull,push")],
+            // docker-registry asks for `delete` here. A scope of its own also keeps that wish away from those of the uploads.
+            scopes: [repositoryScope(repository, "pull,push,delete")],
           },
           async () => undefined,
         )
@@ -160,7 +161,7 @@ const readCommit = async (
   answer: HttpAnswer,
   context: Context,
 ): Promise<void> => {
-  if (answer.status !== 201 && answer.status !== 200 && answer.status !== 204) throw await lost(body, answer, context);
+  if (answer.status !== 204 && !isStored(201, digest, answer)) throw await lost(body, answer, context);
   checkStoredDigest(digest, answer, context.place);
 };
 

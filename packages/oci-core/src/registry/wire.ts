@@ -1,4 +1,6 @@
 import * as z from "zod";
+import type { Digest } from "../model/brand.ts";
+import { isDigest } from "../model/digest.ts";
 
 /** Documents of registries and token servers, read loosely: a field that is odd counts as absent, unknown fields are left alone. */
 
@@ -19,13 +21,15 @@ const errorsDocument = z.looseObject({
 export interface ErrorBody {
   readonly code: string | undefined;
   readonly message: string | undefined;
+  readonly digests: ReadonlyArray<Digest>;
 }
 
-export const readErrorBody = (document: unknown): ErrorBody | undefined => {
+export const readErrorBody = (document: unknown, text: string): ErrorBody | undefined => {
   const wire = errorsDocument.safeParse(document);
   if (!wire.success) return undefined;
   const first = wire.data.errors?.find((error) => error.code !== undefined) ?? wire.data.errors?.[0];
-  return { code: first?.code, message: first?.message ?? wire.data.message ?? wire.data.details };
+  const message = first?.message ?? wire.data.message ?? wire.data.details;
+  return { code: first?.code, message, digests: readDigests(text) };
 };
 
 /** `tags` is null or missing for an emptied repository. A document with neither `tags` nor `name` is no tag list. */
@@ -73,6 +77,17 @@ export const dockerConfigDocument = z.looseObject({
 
 /** What `docker-credential-… get` prints. */
 export const helperDocument = z.looseObject({ Username: z.string(), Secret: z.string() });
+
+/** Digests of what a registry says is missing: one image has at most so many children or layers. */
+const DIGESTS_MAX = 1000;
+const DIGEST = /sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}/g;
+
+/**
+ * The digests that an error body names, wherever they stand: `detail` is a text (docker-registry), an object with a field of any name (zot,
+ * Artifactory), and ECR writes them into the message.
+ */
+export const readDigests = (body: string): ReadonlyArray<Digest> =>
+  [...new Set(body.match(DIGEST) ?? [])].slice(0, DIGESTS_MAX).filter(isDigest);
 
 /** JSON of bytes; `undefined` where they are none. */
 export const parseJson = (bytes: Uint8Array): unknown => {
