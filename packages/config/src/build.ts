@@ -58,6 +58,7 @@ const buildRegistry = (name: string, wire: WireRegistry): RegistryConfig => ({
   type: wire.type,
   url: wire.url,
   auth: buildAuth(name, wire.auth),
+  realms: wire.realms,
   access: wire.access,
   notifications: buildSecrets(name, wire.notifications),
   traits: {

@@ -114,6 +114,7 @@ describe("a sound configuration", () => {
       url: new URL("http://127.0.0.1:5000"),
       auth: [{ _tag: "Anonymous" }],
       access: "repository-path",
+      realms: [],
       notifications: { scheme: "shared-secret", secrets: [] },
       traits: {},
     });

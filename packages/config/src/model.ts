@@ -30,6 +30,8 @@ export interface RegistryConfig {
   readonly type: "oci" | "artifactory";
   readonly url: URL;
   readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
+  /** Hosts of token servers on another site that may get the credentials. */
+  readonly realms?: ReadonlyArray<string> | undefined;
   /** Artifactory only in this version; `repository-path` everywhere else. */
   readonly access: "repository-path";
   readonly notifications: NotificationSecrets;

@@ -118,6 +118,12 @@ const registry = z.strictObject({
     .prefault("repository-path")
     .describe("How repositories are addressed (Artifactory)."),
   auth,
+  realms: z
+    .array(z.string().regex(/^[a-z0-9.-]+(:[0-9]{1,5})?$/, "a host, with or without a port, and nothing else"))
+    .prefault([])
+    .describe(
+      "Hosts of token servers on another site than the registry that may get its credentials, e.g. `auth.example.com`. A realm on the registry's own site needs no entry.",
+    ),
   notifications: notifications.describe("What the registry tells us, at `POST /notifications/<name>` of ingest."),
   limits: limits.describe("How hard the registry may be asked, all copies together."),
 });

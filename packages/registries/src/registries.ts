@@ -64,10 +64,10 @@ export const openRegistries = (config: Pick<Config, "registries">): Effect.Effec
     const opened = new Map<string, Registry>();
     const open = (settings: RegistryConfig): Effect.Effect<Registry> =>
       Effect.gen(function* () {
-        const { name, url, traits } = settings;
+        const { name, url, realms, traits } = settings;
         const auth = yield* authOf(settings);
         const registry = yield* Scope.provide(
-          adapterOf(settings.type).connect({ name, url, auth, traits, observe: counting(name) }),
+          adapterOf(settings.type).connect({ name, url, auth, realms, traits, observe: counting(name) }),
           scope,
         );
         opened.set(name, registry);
