@@ -1,4 +1,5 @@
-import { adoptable, type CompiledRoutes, compare, type DriftKind, type Policy, type SourceTag } from "@drayage/domain";
+import type { Adoption } from "@drayage/delivery";
+import { adoptable, type CompiledRoutes, compare, type DriftFound, type DriftKind, type Policy } from "@drayage/domain";
 import type { RegistryError } from "@drayage/oci-core";
 import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
@@ -7,28 +8,13 @@ import type { Problems } from "./problems.ts";
 import { digestOf, type Side, tagsOf } from "./side.ts";
 
 /** One difference, with all that an operator or a replicator needs to know of it. */
-export interface Difference {
-  readonly target: string;
-  readonly repository: RepositoryName;
-  readonly tag: Tag;
-  readonly kind: DriftKind;
-  readonly source: SourceTag;
-  readonly route: string;
-  readonly wanted?: Digest | undefined;
-  readonly held?: Digest | undefined;
+export interface Difference extends Omit<DriftFound, "_tag" | "reconciliation"> {
   /** A delivery of it gave up and waits for a person. */
   readonly parked: boolean;
 }
 
 /** A tag at a target that equals its source and is not in our books. No drift; but deletions and overwrites follow only what is ours. */
-export interface Equal {
-  readonly target: string;
-  readonly repository: RepositoryName;
-  readonly tag: Tag;
-  readonly digest: Digest;
-  readonly source: SourceTag;
-  readonly route: string;
-}
+export type Equal = Adoption;
 
 /** What both looks at one source repository share. */
 export interface Looks {
