@@ -176,12 +176,6 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
       "drayage.yaml:1:24: http.admin.host: admin would be open to everybody: it has no tokens. Add `admin.tokens`, or listen on 127.0.0.1",
     ],
   ],
-  "signatures that this type does not make": [
-    `${ONE}, notifications: { scheme: hmac-sha256 } }\n`,
-    [
-      "drayage.yaml:2:74: registries.lab.notifications.scheme: registries of type `oci` do not sign notifications. Use `shared-secret`",
-    ],
-  ],
   "an included file that is missing": [
     `include: [teams.yaml]\n${R}`,
     ["teams.yaml: cannot be read (ENOENT). Create it, or name another with --config"],

@@ -130,15 +130,6 @@ export const checkHead = (head: WireHead): ReadonlyArray<Finding> => {
       mend: "Add `admin.tokens`, or listen on 127.0.0.1",
     });
   }
-  for (const [name, registry] of Object.entries(head.registries)) {
-    if (registry.type === "oci" && registry.notifications.scheme === "hmac-sha256") {
-      problems.push({
-        path: ["registries", name, "notifications", "scheme"],
-        message: "registries of type `oci` do not sign notifications",
-        mend: "Use `shared-secret`",
-      });
-    }
-  }
   return problems;
 };
 

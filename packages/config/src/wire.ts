@@ -92,13 +92,13 @@ const notifications = z
       .union([secret, z.array(secret).min(1)])
       .optional()
       .describe(
-        "Proof that a notification comes from this registry; any of a list is accepted (rotation). `oci`: compared with the Authorization header. Without it notifications are heard from loopback only.",
+        "Proof that a notification comes from this registry; any of a list is accepted (rotation). `oci`: compared with the Authorization header, or the key of a signature. Without it notifications are heard from loopback only.",
       ),
     scheme: z
       .enum(["shared-secret", "hmac-sha256"])
       .prefault("shared-secret")
       .describe(
-        "`shared-secret`: sent as it is in a header. `hmac-sha256`: a signature over the body (only `artifactory`).",
+        "`shared-secret`: sent as it is in a header. `hmac-sha256`: a signature over the body, as Artifactory and GitHub make it.",
       ),
   })
   .prefault({});

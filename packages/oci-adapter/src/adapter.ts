@@ -1,6 +1,6 @@
 import { type Adapter, connectRegistry, type RegistryTraits, STANDARD_TRAITS } from "@drayage/oci-core";
-import { authenticateDistribution } from "./authenticate.ts";
-import { parseDistribution } from "./parse.ts";
+import { authenticate } from "./authenticate.ts";
+import { parseNotifications } from "./parse.ts";
 
 /**
  * What is asked of a registry that nothing is known of. Works with docker-registry 2.8 and distribution 3.x: one whole PUT for a blob,
@@ -9,13 +9,16 @@ import { parseDistribution } from "./parse.ts";
  */
 const traits: RegistryTraits = { ...STANDARD_TRAITS, tagDelete: "probe" };
 
-/** Any registry that keeps the OCI distribution specification, with the notifications of CNCF distribution. */
+/**
+ * Any registry that keeps the OCI distribution specification, with the notifications of CNCF distribution, Harbor, zot, Quay, GHCR, ACR and
+ * Docker Hub (docs/reference/notifications.md).
+ */
 export const ociAdapter: Adapter = {
   type: "oci",
   traits,
   connect: (settings) => connectRegistry({ ...settings, traits: { ...traits, ...settings.traits } }),
-  // With `includereferences` a body lists every layer or child of a manifest (facts/event-sources.md 0).
+  // Distribution with `includereferences` lists every layer or child, zot sends the manifest (facts/event-sources.md 0). All others are small.
   notificationBytesMax: 8 * 1024 * 1024,
-  authenticate: authenticateDistribution,
-  parse: parseDistribution,
+  authenticate,
+  parse: parseNotifications,
 };

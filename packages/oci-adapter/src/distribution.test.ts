@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Notification, ParsedNotifications } from "@drayage/oci-core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseDistribution } from "./parse.ts";
+import { parseNotifications } from "./parse.ts";
 
-const folder = new URL("./fixtures/", import.meta.url);
+const folder = new URL("./fixtures/distribution/", import.meta.url);
 const parse = (body: string | Uint8Array): ParsedNotifications =>
-  parseDistribution({ headers: {}, body: Buffer.from(body) });
+  parseNotifications({ headers: {}, body: Buffer.from(body) });
 const fixture = (name: string): string => readFileSync(new URL(`${name}.captured.json`, folder), "utf8");
 
 const IMAGE = "sha256:05c0d6efe983fba0c238a99ea3cf4779a643e57c039447d0eff4462c68b51665";

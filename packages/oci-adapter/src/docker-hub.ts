@@ -1,0 +1,38 @@
+import { isManifestType } from "@drayage/oci-core/model";
+import { deliveredOf } from "./delivered.ts";
+import { placeOf } from "./names.ts";
+import { type Meaning, mildly, type Sender } from "./sender.ts";
+import { type DockerHubPush, readDockerHub } from "./wire.ts";
+
+/**
+ * Docker Hub: pushes only, without a digest or an id. `callback_url` is never called: it would let the sender choose where we connect to.
+ * Whether a refused body comes again is not documented, so none is refused. Source: facts/event-sources.md, section 8.
+ */
+export const dockerHub: Sender = {
+  name: "Docker Hub",
+  recognises: ({ document }) => readDockerHub(document) !== undefined,
+  parse: ({ document }) => {
+    const push = readDockerHub(document);
+    return mildly(push === undefined ? [] : [meaningOf(push)]);
+  },
+};
+
+const meaningOf = ({ push_data, repository }: DockerHubPush): Meaning => {
+  const { pushed_at, pusher, tag, media_type: mediaType = "" } = push_data;
+  // A push without a tag would ask for nothing, silently.
+  if (tag === undefined) return { warning: "push_data.tag: is missing" };
+  const place = placeOf({
+    repository: { at: "repository.repo_name", text: repository.repo_name },
+    tag: { at: "push_data.tag", text: tag },
+    digest: undefined,
+  });
+  if ("warning" in place) return place;
+  return {
+    notification: {
+      _tag: "Pushed",
+      ...place,
+      mediaType: isManifestType(mediaType) ? mediaType : undefined,
+      delivery: deliveredOf({ time: pushed_at, actor: pusher }),
+    },
+  };
+};
