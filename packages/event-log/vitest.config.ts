@@ -1,3 +1,9 @@
 import { defineProject } from "vitest/config";
 
-export default defineProject({ ssr: { resolve: { conditions: ["drayage-source"] } } });
+/** Tests that say so run beside others of their file; three at once keep two cores busy, since they mostly wait for processes. */
+const BESIDE = 3;
+
+export default defineProject({
+  ssr: { resolve: { conditions: ["drayage-source"] } },
+  test: { maxConcurrency: BESIDE },
+});

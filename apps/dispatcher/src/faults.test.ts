@@ -1,4 +1,4 @@
-import { holdDeliveries, loseConnections } from "@drayage/delivery/testing";
+import { holdDeliveries, loseConnections, refuseTags, renameDeliveries } from "@drayage/delivery/testing";
 import { Database, EventLog } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
@@ -15,6 +15,7 @@ import {
   start,
   test,
 } from "./dispatcher.test-support.ts";
+import { dispatchAll } from "./pass-over.ts";
 import { targetSubscriber } from "./subscribers.ts";
 
 const east = route("all", "source", "east");
@@ -82,4 +83,28 @@ test("of two dispatchers one leads, and the other takes over", function* () {
   const three = yield* append(pushed("app:v3"));
   yield* eventually(checkpoint("east"), (position) => position === three);
   expect(yield* deliveries).toHaveLength(52);
+});
+
+test("an event that the database refuses is passed over, and holds up none beside it", function* () {
+  yield* refuseTags("bad");
+  const names = Array.from({ length: 40 }, (_, i) => (i === 7 || i === 30 ? `app:bad${i}` : `app:v${i}`));
+  const last = yield* append(...names.map((name) => pushed(name)));
+  yield* start(both);
+  yield* eventually(checkpoint("east"), (position) => position === last);
+  yield* eventually(checkpoint("west"), (position) => position === last);
+  expect(yield* deliveries).toHaveLength(76);
+});
+
+test("what says nothing about an event passes over none", function* () {
+  yield* renameDeliveries("delivery", "elsewhere");
+  const log = yield* EventLog;
+  const to = yield* append(pushed("app:v1"), pushed("app:v2"));
+  const events = yield* log.read({ after: 0, limit: 10 });
+  const batch = { subscriber: targetSubscriber("east"), from: 0, to, events };
+  const failed = yield* Effect.flip(dispatchAll(dispatchToTarget("east", compiled(east)), batch));
+  expect(failed.code).toBe("42P01");
+  expect(yield* checkpoint("east")).toBeUndefined();
+  yield* renameDeliveries("elsewhere", "delivery");
+  yield* start(east);
+  yield* expectDeliveries(`east/app:v1@${to - 1}`, `east/app:v2@${to}`);
 });

@@ -1,4 +1,4 @@
-import { Database, type DatabaseError, EventLog, LogUnavailable } from "@drayage/event-log";
+import { type Database, type DatabaseError, EventLog, LogUnavailable } from "@drayage/event-log";
 import * as Cause from "effect/Cause";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
@@ -6,6 +6,7 @@ import * as Schedule from "effect/Schedule";
 import * as Stream from "effect/Stream";
 import { tell } from "./counts.ts";
 import type { Dispatch } from "./dispatch-batch.ts";
+import { dispatchAll } from "./pass-over.ts";
 
 export interface Subscription {
   readonly subscriber: string;
@@ -46,15 +47,12 @@ const followOnce = Effect.fnUntraced(function* ({
   dispatch,
 }: Subscription): Effect.fn.Return<never, DatabaseError | LogUnavailable, Database | EventLog> {
   const log = yield* EventLog;
-  const { transaction } = yield* Database;
   let at = (yield* log.checkpoint(subscriber)) ?? 0;
   yield* log.subscribe({ name: subscriber, after: at, types }).pipe(
     Stream.runForEach((events) =>
       Effect.gen(function* () {
         const to = events.at(-1)?.position ?? at;
-        const told = yield* transaction(`dispatch ${subscriber}`, (trx) =>
-          dispatch(trx, { subscriber, from: at, to, events }),
-        );
+        const told = yield* dispatchAll(dispatch, { subscriber, from: at, to, events });
         at = to;
         yield* tell(subscriber, told);
       }),

@@ -13,20 +13,23 @@ export interface Origin {
 
 /**
  * The facts that notifications are, ready to append. Deduplicated by the sender's own delivery id alone: without one, two equal
- * bodies can be two pushes, and coalescing absorbs the rest (DESIGN.md 4.4).
+ * bodies can be two pushes, and coalescing absorbs the rest (DESIGN.md 4.4). What the event says is part of the key, since one
+ * delivery may be several facts, and a sender may give one id to all that a request tells.
  */
 export const eventsOf = (notifications: ReadonlyArray<Notification>, origin: Origin): ReadonlyArray<NewEvent> =>
   notifications.flatMap((notification) => {
     const { id, time, actor } = notification.delivery ?? {};
-    return eventOf(origin.registry, notification).map((event, index): NewEvent => {
+    return eventOf(origin.registry, notification).map((event): NewEvent => {
+      const encoded = encodeEvent(event);
+      const dedupe = [origin.registry, id, encoded.type, encoded.data];
       return {
-        ...encodeEvent(event),
+        ...encoded,
         source: `/registries/${origin.registry}`,
         time,
         actor: actor ?? `registry:${origin.registry}`,
         correlationId: origin.correlationId,
         traceparent: origin.traceparent,
-        dedupe: id === undefined ? undefined : `${origin.registry}/${id}/${index}`,
+        dedupe: id === undefined ? undefined : JSON.stringify(dedupe),
       };
     });
   });

@@ -269,7 +269,6 @@ describe("over the real log", () => {
     expect(text).toMatch(/drayage_notifications_refused_total\{registry="lab",reason="bad-secret"\} 2/);
     expect(text).toMatch(/drayage_notifications_refused_total\{registry="",reason="unknown-registry"\} 2/);
     expect(text).toMatch(/drayage_notifications_received_total\{registry="open",outcome="unparseable"\} 1/);
-    expect(text).toMatch(/drayage_events_appended_total\{type="io.drayage.image.promoted.v1"\} 1/);
     expect(server.lost.filter((line) => line.startsWith("lab:"))).toEqual(["lab: bad-secret"]);
     expect(new Set(server.lost.map((line) => line.split(":")[0]))).toEqual(new Set(["lab", "open", "art", "signed"]));
   });

@@ -12,6 +12,8 @@ import {
   type Readiness,
 } from "@drayage/runtime";
 import * as Effect from "effect/Effect";
+import * as LogLevel from "effect/LogLevel";
+import * as References from "effect/References";
 import type * as Scope from "effect/Scope";
 import { bodyBudget } from "./body-budget.ts";
 import { rarely } from "./rarely.ts";
@@ -67,7 +69,8 @@ export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, Listen
       budget: bodyBudget(),
       bodyTimeoutMs: options.bodyTimeoutMs,
     };
-    const tell = reporter(options, receiver.now);
+    const tells = yield* References.MinimumLogLevel;
+    const tell = reporter(options, receiver.now, LogLevel.isLessThanOrEqualTo(tells, "Debug"));
     const { host, port } = options.config.http.ingest;
     return yield* httpServer({
       name: "ingest",
@@ -77,7 +80,9 @@ export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, Listen
       handler: async (request, response) => {
         const received = await receive(receiver, request);
         answer(response, received);
-        await run(tell(received));
+        const told = tell(received);
+        // A fiber for nothing, for each of thousands of notifications a second, is a cost that can be seen.
+        if (told !== Effect.void) await run(told);
       },
     });
   });
@@ -106,7 +111,7 @@ const answer = (response: ServerResponse, received: Received): void => {
 };
 
 /** Metrics, log and the wish for a reconciliation, after the answer. Never a header or a body in the log: secrets are in there. */
-const reporter = (options: IngestOptions, now: () => number) => {
+const reporter = (options: IngestOptions, now: () => number, debug: boolean) => {
   const logs = rarely(LOG_EVERY_MS);
   const wishes = rarely(RECONCILIATION_EVERY_MS);
   const lost = (registry: string, why: string): Effect.Effect<void> => {
@@ -116,6 +121,8 @@ const reporter = (options: IngestOptions, now: () => number) => {
       options.onNewsLost?.(registry, why) ?? Effect.void,
     );
   };
+  const detail = (what: string, details: Readonly<Record<string, unknown>>): Effect.Effect<void> =>
+    debug ? Effect.logDebug(what, details) : Effect.void;
   const odd = (registry: string, warnings: ReadonlyArray<string>): Effect.Effect<void> => {
     const [why, ...others] = warnings;
     if (why === undefined) return Effect.void;
@@ -133,20 +140,15 @@ const reporter = (options: IngestOptions, now: () => number) => {
       case "Gone":
         return Effect.void;
       case "Accepted": {
-        const { registry, events, appended, warnings } = received;
+        const { registry, appended, warnings } = received;
         metrics.notificationsReceived.add(1, { registry, outcome: "accepted" });
-        appended.forEach(({ duplicate }, index) => {
-          if (!duplicate) metrics.eventsAppended.add(1, { type: events[index]?.type ?? "" });
-        });
-        return Effect.andThen(
-          Effect.logDebug("accepted", { registry, positions: appended.map(({ position }) => position) }),
-          odd(registry, warnings),
-        );
+        const line = detail("accepted", { registry, positions: appended.map(({ position }) => position) });
+        return warnings.length === 0 ? line : Effect.andThen(line, odd(registry, warnings));
       }
       case "Ignored": {
         const { registry, reason, unparseable, warnings } = received;
         metrics.notificationsReceived.add(1, { registry, outcome: unparseable ? "unparseable" : "ignored" });
-        if (!unparseable) return Effect.logDebug("ignored", { registry, reason });
+        if (!unparseable) return detail("ignored", { registry, reason });
         return Effect.andThen(odd(registry, warnings), lost(registry, warnings[0] ?? reason));
       }
       case "Refused": {

@@ -78,24 +78,23 @@ describe("eventsOf", () => {
 
   it("a deletion without a tag is two events of one delivery, told apart in what they are deduplicated by", () => {
     const events = eventsOf([{ _tag: "Deleted", repository, delivery: { id: "d1", actor: "robot" } }], origin);
-    expect(
-      events.map(({ type, dedupe, actor, source, correlationId }) => ({ type, dedupe, actor, source, correlationId })),
-    ).toEqual([
-      {
-        type: "io.drayage.tag.deleted.v1",
-        dedupe: "lab/d1/0",
-        actor: "robot",
-        source: "/registries/lab",
-        correlationId: "c",
-      },
-      {
-        type: "io.drayage.rescan.requested.v1",
-        dedupe: "lab/d1/1",
-        actor: "robot",
-        source: "/registries/lab",
-        correlationId: "c",
-      },
+    expect(events).toMatchObject([
+      { type: "io.drayage.tag.deleted.v1", actor: "robot", source: "/registries/lab", correlationId: "c" },
+      { type: "io.drayage.rescan.requested.v1", actor: "robot", source: "/registries/lab", correlationId: "c" },
     ]);
+    expect(new Set(events.map(({ dedupe }) => dedupe)).size).toBe(2);
+  });
+
+  it("of one delivery id, what says the same is the same, in any order, and what says something else is not", () => {
+    const latest = parseTag("latest");
+    const delivery = { id: "d1" };
+    const one = { _tag: "Pushed", repository, tag, delivery } as const;
+    const other = { _tag: "Pushed", repository, tag: latest, delivery } as const;
+    const keys = (...of: ReadonlyArray<typeof one | typeof other>) => eventsOf(of, origin).map(({ dedupe }) => dedupe);
+    const [first, second] = keys(one, other);
+    expect(first === second).toBe(false);
+    expect(keys(other, one, one)).toEqual([second, first, first]);
+    expect(eventsOf([one], { ...origin, registry: "elsewhere" })[0]?.dedupe === first).toBe(false);
   });
 
   it("without a delivery id nothing is deduplicated; a digest tag is a referrer", () => {

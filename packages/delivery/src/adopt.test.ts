@@ -26,7 +26,7 @@ it.live("a start after kill -9 finds every lease handed back, and the dead canno
     expect(yield* adopt).toBe(2);
     expect(yield* adopt).toBe(0);
     expect(yield* resultOf(fixture.bus.report(dead, succeeded(dead)))).toBe("LeaseLost");
-    expect(yield* takeOne(fixture, "b")).toMatchObject({ tag: "v1", attempt: 2 });
+    expect(yield* takeOne(fixture, "b")).toMatchObject({ tag: "v1", attempt: 1 });
     expect(yield* Effect.promise(() => claimRescans(kysely, options))).toHaveLength(1);
   }),
 );

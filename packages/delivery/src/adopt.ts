@@ -1,6 +1,7 @@
 import { Database, type DatabaseError } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import { sql } from "kysely";
+import { LOST } from "./lost.ts";
 
 /**
  * Hands back every lease at once, so that a start after kill -9 does not wait for them to run out. Returns how many deliveries
@@ -12,15 +13,13 @@ import { sql } from "kysely";
  * leases would not corrupt our books (the generation moves at the next claim) but would let two of them put the same tag,
  * so there a lease has to run out.
  *
- * It counts as an attempt, like a lease that ran out.
+ * It counts as a lost lease and not as an attempt: whoever restarts often must not park what happened to be in work (`lost.ts`).
  */
 export const releaseLeasesOfDeadWorkers: Effect.Effect<number, DatabaseError, Database> = Effect.gen(function* () {
   const { transaction } = yield* Database;
   return yield* transaction("hand back the leases of dead workers", async (trx) => {
     const deliveries = await sql`
-      update delivery set state = 'pending', waiting = false, due_at = now(), attempts = attempts + 1,
-        lease_owner = null, lease_until = null
-      where state = 'leased' returning 1`.execute(trx);
+      update delivery d set ${LOST} where d.state = 'leased' returning 1`.execute(trx);
     const rescans = await sql`
       update rescan set lease_owner = null, lease_until = null, due_at = now()
       where lease_until is not null returning 1`.execute(trx);

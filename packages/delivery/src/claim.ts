@@ -2,6 +2,7 @@ import type { WorkItem } from "@drayage/domain";
 import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
 import { depthOf } from "./depth.ts";
 import { CANDIDATES_PER_CLAIM, CLAIM_MOST, DUE_BATCH_MOST } from "./limits.ts";
+import { LOST } from "./lost.ts";
 import { type SourceColumns, toDigest, toRepository, toSource, toTag } from "./rows.ts";
 
 export interface ClaimOptions {
@@ -11,6 +12,8 @@ export interface ClaimOptions {
   readonly leaseMs: number;
   /** The last repository that had its turn: those after it come first. Empty at the beginning. */
   readonly after: string;
+  /** So many of the items are the oldest below the highest priority, where there are any. */
+  readonly patient: number;
 }
 export interface Claimed {
   readonly items: ReadonlyArray<WorkItem>;
@@ -21,7 +24,8 @@ export interface Claimed {
 /**
  * Takes due deliveries of one target. Its cost does not grow with the backlog: what is due or expired is turned over in a
  * bounded batch, then candidates are found by index, both the oldest of all and the oldest of the next repositories in turn,
- * so that a thousand tags pushed to one repository do not hold up the others.
+ * so that a thousand tags pushed to one repository do not hold up the others. `patient` places go to what waits longest at lower
+ * priorities, so that nothing waits for ever.
  */
 export const claim = async (db: QueryExecutorProvider, options: ClaimOptions): Promise<Claimed> => {
   const limit = Math.min(Math.max(0, Math.trunc(options.limit)), CLAIM_MOST);
@@ -34,20 +38,18 @@ export const claim = async (db: QueryExecutorProvider, options: ClaimOptions): P
   return { items, after: first !== undefined && first.turns >= limit ? (first.last_turn ?? "") : "" };
 };
 
-/** An expired lease counts as an attempt: an image that brings its worker down must not come back at full speed for ever. */
+/** What became due is ready; what was leased too long is lost. */
 const turnOver = (target: string): RawBuilder<unknown> => sql`
   with due as (
     update delivery set waiting = false where id in (
       select id from delivery where target = ${target} and state = 'pending' and waiting and due_at <= now()
       order by due_at limit ${DUE_BATCH_MOST} for update skip locked)
   )
-  update delivery set state = 'pending', waiting = false, due_at = now(), attempts = attempts + 1,
-    lease_owner = null, lease_until = null
-  where id in (
+  update delivery d set ${LOST} where d.id in (
     select id from delivery where target = ${target} and state = 'leased' and lease_until <= now()
     order by lease_until limit ${DUE_BATCH_MOST} for update skip locked)`;
 
-const take = ({ target, worker, limit, leaseMs, after }: ClaimOptions): RawBuilder<ClaimRow> => {
+const take = ({ target, worker, limit, leaseMs, after, patient }: ClaimOptions): RawBuilder<ClaimRow> => {
   const ready = sql`target = ${target} and state = 'pending' and not waiting`;
   return sql<ClaimRow>`
   with recursive top as (
@@ -59,6 +61,17 @@ const take = ({ target, worker, limit, leaseMs, after }: ClaimOptions): RawBuild
     select (select d.repository from delivery d where ${ready} and d.priority = (select priority from top)
       and d.repository > turn.repository order by d.repository limit 1), n + 1
     from turn where turn.repository is not null and n < ${limit}::int
+  ), lower (priority) as (
+    select (select max(d.priority) from delivery d where ${ready} and d.priority < top.priority) from top
+    where ${patient}::int > 0
+    union all
+    select (select max(d.priority) from delivery d where ${ready} and d.priority < lower.priority) from lower
+    where lower.priority is not null
+  ), patient as materialized (
+    select oldest.* from lower cross join lateral (
+      select id, repository, priority, requested_at from delivery d where ${ready} and d.priority = lower.priority
+      order by requested_at, id limit ${patient}::int) oldest
+    order by oldest.requested_at, oldest.id limit ${patient}::int
   ), candidate as (
     (select id, repository, priority, requested_at from delivery where ${ready}
       order by priority desc, requested_at, id limit ${limit * CANDIDATES_PER_CLAIM})
@@ -67,12 +80,14 @@ const take = ({ target, worker, limit, leaseMs, after }: ClaimOptions): RawBuild
       select id, repository, priority, requested_at from delivery d where ${ready}
         and d.priority = (select priority from top) and d.repository = turn.repository
       order by requested_at, id limit 1) oldest
+    union
+    select * from patient
   ), ranked as (
     select id, priority, requested_at,
       row_number() over (partition by priority, repository order by requested_at, id) as round
     from candidate
   ), chosen as (
-    select d.id, row_number() over (order by r.priority desc, r.round, r.requested_at, d.id) as place
+    select d.id, row_number() over (order by r.id in (select id from patient) desc, r.priority desc, r.round, r.requested_at, d.id) as place
     from ranked r join delivery d on d.id = r.id
   ), locked as (
     select d.id, chosen.place from chosen join delivery d on d.id = chosen.id

@@ -3,8 +3,9 @@ import { it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Logger from "effect/Logger";
+import { type Kysely, sql } from "kysely";
 import { expect } from "vitest";
-import { lead } from "./leadership.ts";
+import { lead, openSession } from "./leadership.ts";
 import { testDatabase } from "./postgres.test-support.ts";
 import { loseConnections } from "./testing/index.ts";
 
@@ -57,4 +58,24 @@ it.live(
       );
     }),
   30_000,
+);
+
+it.live("a leader that falls silent is ended by the server, and no other connection is", () =>
+  Effect.gen(function* () {
+    const database = yield* testDatabase;
+    const limitOf = (db: Kysely<object>) =>
+      Effect.promise(async () => {
+        const { rows } = await sql<{ limit: string; pid: number }>`
+          select current_setting('idle_session_timeout') as limit, pg_backend_pid() as pid`.execute(db);
+        return rows[0];
+      });
+    const led = yield* openSession.pipe(
+      Effect.flatMap(limitOf),
+      Effect.scoped,
+      Effect.provideService(Database, database),
+    );
+    expect(led?.limit).toBe("30s");
+    // Given back to the pool, which hands the same connection out again.
+    expect(yield* limitOf(database.kysely)).toEqual({ limit: "0", pid: led?.pid });
+  }),
 );

@@ -7,6 +7,11 @@ import { type Kysely, sql } from "kysely";
 
 /** How soon a follower finds that a leader is gone, and a leader that its connection is. One cheap query for each. */
 const LOOK_EVERY = "2 seconds";
+/**
+ * The server ends a session that asked nothing for so long, and its locks with it. A leader asks every two seconds. Without this a leader
+ * whose machine or network vanished would lead on until the server's TCP notices: two hours by default.
+ */
+const SILENCE_MOST = "30s";
 /** A server that is away is asked again so often. */
 const CONNECT_EVERY = "1 second";
 /** First key of our advisory locks, the second is the name: an arbitrary number, "lead" in ASCII. Never change it. */
@@ -68,18 +73,28 @@ interface Session {
   readonly giveBack: () => Promise<void>;
 }
 
-/** A connection of the pool for us alone. It is given back without locks: the pool keeps it, and locks live as long as it does. */
-const openSession: Effect.Effect<Kysely<object>, DatabaseError, Database | Scope.Scope> = Effect.gen(function* () {
-  const { kysely, attempt } = yield* Database;
-  const session = yield* Effect.acquireRelease(
-    attempt("open a session for leadership", () => takeConnection(kysely)),
-    ({ connection, giveBack }) =>
-      attempt("give leadership up", async () => {
-        await sql`select pg_advisory_unlock_all()`.execute(connection).finally(giveBack);
-      }).pipe(Effect.ignore), // a session that cannot answer is lost, and its locks with it
-  );
-  return session.connection;
-});
+/**
+ * A connection of the pool for us alone. It is given back without locks: the pool keeps it, and locks live as long as it does.
+ * @internal
+ */
+export const openSession: Effect.Effect<Kysely<object>, DatabaseError, Database | Scope.Scope> = Effect.gen(
+  function* () {
+    const { kysely, attempt } = yield* Database;
+    const session = yield* Effect.acquireRelease(
+      attempt("open a session for leadership", () => takeConnection(kysely)),
+      ({ connection, giveBack }) =>
+        attempt("give leadership up", async () => {
+          await sql`select pg_advisory_unlock_all(), set_config('idle_session_timeout', '0', false)`
+            .execute(connection)
+            .finally(giveBack);
+        }).pipe(Effect.ignore), // a session that cannot answer is lost, and its locks with it
+    );
+    yield* attempt("limit the silence of a leader", () =>
+      sql`select set_config('idle_session_timeout', ${SILENCE_MOST}, false)`.execute(session.connection),
+    );
+    return session.connection;
+  },
+);
 
 const takeConnection = (kysely: Kysely<object>): Promise<Session> =>
   new Promise((resolve, reject) => {

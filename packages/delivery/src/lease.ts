@@ -43,7 +43,9 @@ export const intendDigest = async (
 export const releaseLease = async (db: QueryExecutorProvider, item: WorkItem, at: Date): Promise<void> => {
   const { rows } = await sql<{ waiting: boolean }>`
     update delivery d set state = 'pending', due_at = ${at.toISOString()}::timestamptz,
-      waiting = ${at.toISOString()}::timestamptz > now(), lease_owner = null, lease_until = null
+      waiting = ${at.toISOString()}::timestamptz > now(), lost = 0, lease_owner = null, lease_until = null,
+      attempts = case when d.since_claim_news then 0 else d.attempts end,
+      absent_since = case when d.since_claim_news then null else d.absent_since end
     where d.id = ${item.delivery}::bigint and d.generation = ${item.generation}::bigint and d.state = 'leased'
     returning d.waiting`.execute(db);
   if (rows[0]?.waiting === false) await wakeTarget(db, item.target);

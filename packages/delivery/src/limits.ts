@@ -4,6 +4,19 @@
  */
 export const NEWS_WAIT_MOST_MS = 30_000;
 
+/**
+ * Leases of a delivery that may be lost in a row before it has to wait. A worker that dies takes all that it holds with it, and most of it is
+ * innocent: a restart or two must cost nothing.
+ */
+export const LOST_FREE = 2;
+/** The wait after the next loss; it doubles with each. One that brings its worker down comes back ever more seldom, and alone. */
+export const LOST_WAIT_MS = 5_000;
+/** A process that is killed every five minutes still does nearly all of its work, and an innocent delivery waits no longer than that. */
+export const LOST_WAIT_MOST_MS = 300_000;
+
+/** One in so many items goes to what waits longest below the highest priority, so that a stream of urgent work never stops the rest for good. */
+export const PATIENT_SHARE = 8;
+
 /** Digests remembered as "about to be put" since the last success; the oldest is dropped. Each costs 71 bytes, and an endless row of failures must not grow the row for ever. */
 export const INTENDED_MOST = 64;
 

@@ -11,6 +11,7 @@ import { sql } from "kysely";
  * - `waiting`: pending with `due_at` in the future when it was written. A claim turns due rows over first, so that it
  *   finds the next delivery by an index, however many others wait.
  * - `held_digest`: what we put or adopted there. `intended`: what we were about to put since the last success.
+ * - `lost`: leases lost in a row, by workers that ended without a report (`lost.ts`).
  * - `rival`: another source that maps to this name and does not get it (`upsert.ts`).
  */
 const DELIVERY = `
@@ -100,6 +101,8 @@ create table rescan (
 )`;
 const RESCAN_INDEX = `create index rescan_pending on rescan (requested_at) where requested > done`;
 
+const LOST = `alter table delivery add column lost integer not null default 0`;
+
 /** The tables of this package, for `layerDatabase({ migrations })`. Forward only; a step is never changed. */
 export const deliveryMigrations: Migrations = {
   "delivery/0001": {
@@ -108,5 +111,8 @@ export const deliveryMigrations: Migrations = {
         await sql.raw(statement).execute(db);
       }
     },
+  },
+  "delivery/0002": {
+    up: async (db) => void (await sql.raw(LOST).execute(db)),
   },
 };

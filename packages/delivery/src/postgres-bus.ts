@@ -10,6 +10,7 @@ import { DELIVERY_CHANNEL } from "./channel.ts";
 import { claim } from "./claim.ts";
 import { storable, toNewEvent } from "./events.ts";
 import { extendLease, intendDigest, releaseLease } from "./lease.ts";
+import { makePatience } from "./patience.ts";
 import { permitWithin } from "./permit.ts";
 import { reportWithin } from "./report.ts";
 import { readSiblings } from "./siblings.ts";
@@ -30,13 +31,25 @@ export const makePostgresBus = (database: DatabaseShape, guard: Guard): Delivery
   const { kysely } = database;
   /** The last repository that had its turn, for each target: only a hint, so that each process may have its own. */
   const turns = new Map<string, string>();
+  const patience = makePatience();
 
   return {
     claim: (options) =>
       database
-        .attempt("claim deliveries", () => claim(kysely, { ...options, after: turns.get(options.target) ?? "" }))
+        .attempt("claim deliveries", () =>
+          claim(kysely, {
+            ...options,
+            after: turns.get(options.target) ?? "",
+            patient: patience.places(options.target, options.limit),
+          }),
+        )
         .pipe(
-          Effect.tap(({ after }) => Effect.sync(() => turns.set(options.target, after))),
+          Effect.tap(({ after, items }) =>
+            Effect.sync(() => {
+              turns.set(options.target, after);
+              patience.took(options.target, items.length);
+            }),
+          ),
           Effect.map(({ items }) => items),
           unavailable("claim"),
         ),

@@ -14,7 +14,7 @@ import { MANIFESTS_MOST, NEWS_WAIT_MOST_MS } from "./limits.ts";
  */
 export const reportWithin = async (trx: QueryExecutorProvider, item: WorkItem, outcome: Outcome): Promise<boolean> => {
   const { rows } = await sql<{ state: string; waiting: boolean }>`
-    update delivery d set ${changes(outcome)}, lease_owner = null, lease_until = null
+    update delivery d set ${changes(outcome)}, lost = 0, lease_owner = null, lease_until = null
     where ${isCurrent(item)} returning d.state, d.waiting`.execute(trx);
   const [row] = rows;
   if (row === undefined) return false;
@@ -30,7 +30,9 @@ const changes = (outcome: Outcome): RawBuilder<unknown> => {
         held_digest = ${outcome.held}, manifests = ${outcome.manifests.slice(0, MANIFESTS_MOST)}::text[]`;
     case "Skipped":
       // Two tags on one digest wait for each other: the first keeps its proof until the second has one too.
-      return outcome.event.reason === "shared-digest" ? SETTLED : sql`${SETTLED}, absent_since = null`;
+      return outcome.event.reason === "shared-digest"
+        ? sql`${SETTLED}, absent_since = ${unlessNews(sql`d.absent_since`)}`
+        : sql`${SETTLED}, absent_since = null`;
     case "Failed":
       return sql`state = 'pending', ${dueAt(outcome.at, sql`now() + ${NEWS_WAIT_MOST_MS} * interval '1 millisecond'`)},
         attempts = case when d.since_claim_news then 0 else d.attempts + 1 end,
@@ -42,7 +44,7 @@ const changes = (outcome: Outcome): RawBuilder<unknown> => {
         ${STREAK_BROKEN}, last_error = ${JSON.stringify(storable(outcome.event).error)}::jsonb`;
     case "Confirming":
       return sql`state = 'pending', ${dueAt(outcome.at, sql`now()`)}, last_error = null,
-        absent_since = ${outcome.absentSince.toISOString()}::timestamptz`;
+        absent_since = ${unlessNews(sql`${outcome.absentSince.toISOString()}::timestamptz`)}`;
   }
 };
 
@@ -54,6 +56,10 @@ const SETTLED = sql`
 
 /** The proof of absence has to hold without a break (DESIGN.md section 6): after an error its time begins anew. */
 const STREAK_BROKEN = sql`absent_since = null`;
+
+/** News may be a push: what was seen before it proves nothing about what is there after it. */
+const unlessNews = (absentSince: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`case when d.since_claim_news then null else ${absentSince} end`;
 
 /** Due at `at`, or at `withNews` if the source told something new meanwhile and that is earlier. */
 const dueAt = (at: Date, withNews: RawBuilder<unknown>): RawBuilder<unknown> => {

@@ -57,7 +57,7 @@ const retryBatch = async (trx: Trx, request: RetryRequest, after: string): Promi
 };
 
 const wake = ({ target, deliveries }: RetryRequest, after: string): RawBuilder<Retried> => sql<Retried>`
-  update delivery set state = 'pending', waiting = false, due_at = now(), attempts = 0, requested_at = now(), parked_at = null
+  update delivery set state = 'pending', waiting = false, due_at = now(), attempts = 0, lost = 0, requested_at = now(), parked_at = null
   where id in (
     select id from delivery where state = 'parked' and id > ${after}::bigint
       and (${target ?? null}::text is null or target = ${target ?? null})

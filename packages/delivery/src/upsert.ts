@@ -24,7 +24,8 @@ export interface NameConflict {
  *
  * - A row that is leased stays leased; its report finds `requested > claimed` and makes it pending again, so a push during a copy is not lost.
  * - A parked row is woken by news from the source (`wakesParked`) and not by drift.
- * - News reset the count of attempts and shorten the wait of a failed row to `NEWS_WAIT_MOST_MS`.
+ * - News reset the count of attempts and shorten the wait of a failed row to `NEWS_WAIT_MOST_MS`. They may be a push, so a proof of absence
+ *   that was begun before them begins anew (DESIGN.md section 6).
  *
  * **Who has a name.** The first source that asked for it. Another source gets it only when the row holds nothing at the target,
  * was about to put nothing, and nothing is on its way (idle or parked): then nothing of the first one would be overwritten.
@@ -93,6 +94,7 @@ export const asked = (
   depth = greatest(d.depth, ${depth}),
   state = case when d.state = 'leased' or (d.state = 'parked' and not ${news}) then d.state else 'pending' end,
   attempts = case when ${news} and d.state <> 'leased' then 0 else d.attempts end,
+  absent_since = case when ${news} and d.state <> 'leased' then null else d.absent_since end,
   requested_at = case
     when d.state = 'idle' or (d.state = 'parked' and ${news}) then ${at}
     when d.state = 'parked' then d.requested_at

@@ -5,7 +5,10 @@ import { counter, gauge, histogram } from "./metric.ts";
  * sender can choose, which would let it grow our memory.
  */
 export const metrics = {
-  eventsAppended: counter<"type">("drayage_events_appended_total", "Events appended to the log, by type."),
+  eventsAppended: counter<"type">(
+    "drayage_events_appended_total",
+    "Events appended to the log and committed, by type.",
+  ),
 
   /** `outcome`: accepted (at least one event), ignored (understood and of no interest), unparseable. */
   notificationsReceived: counter<"registry" | "outcome">(
@@ -16,6 +19,15 @@ export const metrics = {
   notificationsRefused: counter<"registry" | "reason">(
     "drayage_notifications_refused_total",
     "Notifications that were refused, by reason. Not zero for long: a sender loses news, reconcile and repair it.",
+  ),
+
+  dispatchBroken: counter<"subscriber">(
+    "drayage_dispatch_broken_total",
+    "Events of the log that could not be understood or acted on and were passed over. They stay in the log.",
+  ),
+  dispatchUnmappable: counter<"subscriber">(
+    "drayage_dispatch_unmappable_total",
+    "Names that a route selects and cannot give a valid name at its target.",
   ),
 
   deliveries: gauge<"target" | "state">("drayage_deliveries", "Deliveries by target and state."),

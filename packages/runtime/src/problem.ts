@@ -29,7 +29,9 @@ export const problem = (response: ServerResponse, document: Problem, headers: He
 
 const send = (response: ServerResponse, status: number, value: unknown, headers: Headers): void => {
   if (response.headersSent || response.destroyed) return;
-  const body = Buffer.from(`${JSON.stringify(value)}\n`);
-  response.writeHead(status, { "content-length": String(body.byteLength), "cache-control": "no-store", ...headers });
+  // A string, so that Node sends it together with the headers in one piece; a buffer is a second one.
+  const body = `${JSON.stringify(value)}\n`;
+  const length = String(Buffer.byteLength(body));
+  response.writeHead(status, { "content-length": length, "cache-control": "no-store", ...headers });
   response.end(response.req.method === "HEAD" ? undefined : body);
 };

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import type * as Scope from "effect/Scope";
 import { logging } from "./logging.ts";
+import { metrics } from "./metrics.ts";
 import { runApp } from "./run.ts";
 
 /** The command line of an app's own entry was not understood. */
@@ -13,7 +14,7 @@ export class WrongUsage extends Data.TaggedError("WrongUsage")<{ readonly messag
 
 /** Database and log of a configuration. `owner` migrates, and starts and stops an embedded server; `guest` looks at what runs. */
 export const databaseOf = (
-  config: Config,
+  config: Pick<Config, "database" | "dataDir" | "instance">,
   migrations: ReadonlyArray<Migrations>,
   observer: "owner" | "guest",
   applicationName: string,
@@ -29,6 +30,9 @@ export const databaseOf = (
       migrations,
       observer,
       applicationName,
+      onAppended: (types) => {
+        for (const type of types) metrics.eventsAppended.add(1, { type });
+      },
     }),
   );
 

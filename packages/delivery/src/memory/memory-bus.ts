@@ -5,9 +5,10 @@ import * as Stream from "effect/Stream";
 import { type DeliveryBus, LeaseLost } from "../bus.ts";
 import { depthOf } from "../depth.ts";
 import { CLAIM_MOST, GUARD_WINDOW_MOST_MS, INTENDED_MOST } from "../limits.ts";
+import { makePatience } from "../patience.ts";
 import { pick } from "./pick.ts";
 import type { Row } from "./row.ts";
-import { expire, settle, take } from "./transitions.ts";
+import { expire, settle, take, untouched } from "./transitions.ts";
 
 interface Deletion {
   readonly target: string;
@@ -29,6 +30,7 @@ export interface MemoryState {
 /** The same promises as `makePostgresBus`, over plain maps in one process. */
 export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.PubSub<string>): DeliveryBus => {
   const turns = new Map<string, string>();
+  const patience = makePatience();
   const put = (row: Row): void => void state.rows.set(row.id, row);
   const current = (item: WorkItem, neededMs = 0): Row | undefined => {
     const row = state.rows.get(item.delivery);
@@ -54,8 +56,13 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
         const ready = [...state.rows.values()].filter(
           (row) => row.target === target && row.state === "pending" && row.dueAt <= now,
         );
-        const { picked, after } = pick(ready, Math.min(limit, CLAIM_MOST), turns.get(target) ?? "");
+        const { picked, after } = pick(ready, {
+          limit: Math.min(limit, CLAIM_MOST),
+          after: turns.get(target) ?? "",
+          patient: patience.places(target, limit),
+        });
         turns.set(target, after);
+        patience.took(target, picked.length);
         return picked.map((row) => {
           const taken = take(row, now + leaseMs);
           put(taken);
@@ -86,7 +93,7 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
       Effect.sync(() => {
         const row = state.rows.get(item.delivery);
         if (row === undefined || row.generation !== item.generation || row.state !== "leased") return;
-        put({ ...row, state: "pending", dueAt: at.getTime() });
+        put({ ...untouched(row), state: "pending", lost: 0, dueAt: at.getTime() });
         if (at.getTime() <= state.now()) state.wake(row.target);
       }),
     permitDelete: (item, tags, neededMs) =>

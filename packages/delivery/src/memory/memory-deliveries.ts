@@ -56,7 +56,7 @@ export const makeMemoryDeliveries = (options: {
       retryParked: () => {
         const parked = [...state.rows.values()].filter((row) => row.state === "parked");
         for (const row of parked) {
-          state.rows.set(row.id, { ...row, state: "pending", attempts: 0, dueAt: now(), requestedAt: now() });
+          state.rows.set(row.id, { ...row, state: "pending", attempts: 0, lost: 0, dueAt: now(), requestedAt: now() });
           state.wake(row.target);
         }
         return parked.length;

@@ -7,8 +7,7 @@ const order = (a: Row, b: Row): number =>
 /** Which of the ready rows a claim takes: the twin of the query in `claim.ts`, which explains the fairness. */
 export const pick = (
   ready: ReadonlyArray<Row>,
-  limit: number,
-  after: string,
+  { limit, after, patient }: { readonly limit: number; readonly after: string; readonly patient: number },
 ): { readonly picked: ReadonlyArray<Row>; readonly after: string } => {
   const oldest = ready.toSorted(order);
   const top = oldest.filter((row) => row.priority === oldest[0]?.priority);
@@ -17,7 +16,13 @@ export const pick = (
     .toSorted((a, b) => (a < b ? -1 : 1))
     .slice(0, limit);
   const inTurn = turns.flatMap((repository) => top.find((row) => row.repository === repository) ?? []);
-  const candidates = [...new Set([...oldest.slice(0, limit * CANDIDATES_PER_CLAIM), ...inTurn])].toSorted(order);
+  const lower = oldest.filter((row) => row.priority < (oldest[0]?.priority ?? 0));
+  const waiting = new Set(
+    lower.toSorted((a, b) => order({ ...a, priority: 0 }, { ...b, priority: 0 })).slice(0, patient),
+  );
+  const candidates = [...new Set([...oldest.slice(0, limit * CANDIDATES_PER_CLAIM), ...inTurn, ...waiting])].toSorted(
+    order,
+  );
   const rounds = new Map<string, number>();
   const ranked = candidates.map((row) => {
     const key = `${row.priority} ${row.repository}`;
@@ -26,7 +31,13 @@ export const pick = (
     return { row, round };
   });
   const picked = ranked
-    .toSorted((a, b) => b.row.priority - a.row.priority || a.round - b.round || order(a.row, b.row))
+    .toSorted(
+      (a, b) =>
+        Number(waiting.has(b.row)) - Number(waiting.has(a.row)) ||
+        b.row.priority - a.row.priority ||
+        a.round - b.round ||
+        order(a.row, b.row),
+    )
     .slice(0, limit)
     .map(({ row }) => row);
   return { picked, after: turns.length < limit ? "" : (turns.at(-1) ?? "") };

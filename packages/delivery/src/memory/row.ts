@@ -17,6 +17,7 @@ export interface Row {
   readonly priority: number;
   readonly generation: number;
   readonly attempts: number;
+  readonly lost: number;
   readonly state: DeliveryState;
   readonly dueAt: number;
   readonly requestedAt: number;
@@ -46,6 +47,7 @@ export const newRow = (id: string, request: DeliveryRequest, depth: number, now:
   priority: request.priority,
   generation: 0,
   attempts: 0,
+  lost: 0,
   state: "pending",
   dueAt: now,
   requestedAt: request.requestedAt.getTime(),

@@ -1,5 +1,6 @@
 import type { Outcome } from "../bus.ts";
 import { MANIFESTS_MOST, NEWS_WAIT_MOST_MS } from "../limits.ts";
+import { lostFailure, lostWait } from "../lost.ts";
 import type { Row } from "./row.ts";
 
 /** What a request says to a row that exists. */
@@ -27,12 +28,21 @@ export const ask = (row: Row, { position, depth, at, news }: Ask, now: number): 
       const attempts = news ? 0 : row.attempts;
       const soonest = row.lastError === undefined ? now : now + NEWS_WAIT_MOST_MS;
       const dueAt = news ? Math.min(row.dueAt, soonest) : row.dueAt;
-      return { ...asked, attempts, dueAt, requestedAt: Math.min(row.requestedAt, at) };
+      const absentSince = news ? undefined : row.absentSince;
+      return { ...asked, attempts, dueAt, absentSince, requestedAt: Math.min(row.requestedAt, at) };
     }
     case "parked":
-      return news ? { ...asked, state: "pending", attempts: 0, dueAt: now, requestedAt: at } : asked;
+      return news
+        ? { ...asked, state: "pending", attempts: 0, absentSince: undefined, dueAt: now, requestedAt: at }
+        : asked;
     case "idle":
-      return { ...asked, state: "pending", dueAt: now, requestedAt: at };
+      return {
+        ...asked,
+        state: "pending",
+        absentSince: news ? undefined : row.absentSince,
+        dueAt: now,
+        requestedAt: at,
+      };
   }
 };
 
@@ -49,16 +59,27 @@ export const take = (row: Row, leaseUntil: number): Row => ({
   leaseUntil,
 });
 
-/** A lease that ran out counts as an attempt. */
-export const expire = (row: Row, now: number): Row => ({
-  ...row,
-  state: "pending",
-  dueAt: now,
-  attempts: row.attempts + 1,
-});
+/** Pure twin of `lost.ts`, without its jitter. */
+export const expire = (row: Row, now: number): Row => {
+  const lost = row.lost + 1;
+  const wait = lostWait(lost);
+  return {
+    ...untouched(row),
+    state: "pending",
+    lost,
+    dueAt: now + wait,
+    lastError: wait === 0 ? row.lastError : lostFailure(lost, row.attempts + 1),
+  };
+};
+
+/** The worker did nothing, but news may have come meanwhile. */
+export const untouched = (row: Row): Row =>
+  row.sinceClaimNews ? { ...row, attempts: 0, absentSince: undefined } : row;
 
 /** Pure twin of `report.ts`. */
-export const settle = (row: Row, outcome: Outcome, now: number): Row => {
+export const settle = (given: Row, outcome: Outcome, now: number): Row => {
+  const row: Row = { ...given, lost: 0 };
+  const unlessNews = (absentSince: Date | undefined) => (row.sinceClaimNews ? undefined : absentSince);
   const soonest = (at: Date, withNews: number): number =>
     row.sinceClaimNews ? Math.min(at.getTime(), withNews) : at.getTime();
   const attempts = row.sinceClaimNews ? 0 : row.attempts + 1;
@@ -72,7 +93,10 @@ export const settle = (row: Row, outcome: Outcome, now: number): Row => {
         manifests: outcome.manifests.slice(0, MANIFESTS_MOST),
       };
     case "Skipped":
-      return outcome.event.reason === "shared-digest" ? done(row, now) : { ...done(row, now), absentSince: undefined };
+      return {
+        ...done(row, now),
+        absentSince: outcome.event.reason === "shared-digest" ? unlessNews(row.absentSince) : undefined,
+      };
     case "Failed": {
       const dueAt = soonest(outcome.at, now + NEWS_WAIT_MOST_MS);
       return { ...row, state: "pending", dueAt, attempts, absentSince: undefined, lastError: outcome.event.error };
@@ -89,7 +113,7 @@ export const settle = (row: Row, outcome: Outcome, now: number): Row => {
         state: "pending",
         dueAt: soonest(outcome.at, now),
         lastError: undefined,
-        absentSince: outcome.absentSince,
+        absentSince: unlessNews(outcome.absentSince),
       };
   }
 };

@@ -71,6 +71,22 @@ export const claimingContract = (make: MakeFixture): void => {
       expect(yield* claimNames(fixture, 3)).toEqual(["a:1"]);
     });
 
+    it("lets nothing wait for ever behind higher priorities", function* (fixture) {
+      const urgent = Array.from({ length: 60 }, (_, i) => sampleRequest(`urgent${i}:v1`, i + 10, { priority: 30 }));
+      yield* fixture.request([
+        ...urgent,
+        sampleRequest("drift:v1", 3, { priority: 5 }),
+        sampleRequest("normal:v1", 2),
+        sampleRequest("low:v1", 4, { priority: 10 }),
+      ]);
+      const one: Array<string> = [];
+      for (let claim = 0; claim < 24; claim++) one.push(...(yield* claimNames(fixture, 1)));
+      const inTurn = (names: ReadonlyArray<string>) => names.filter((name) => !name.startsWith("urgent"));
+      expect(inTurn(one)).toEqual(["normal:v1", "drift:v1"]); // one in eight, the oldest first
+      expect(inTurn(yield* claimNames(fixture, 8))).toEqual(["low:v1"]);
+      expect(yield* claimNames(fixture, 8)).toHaveLength(8);
+    });
+
     it("is fair between repositories", function* (fixture) {
       const bulk = Array.from({ length: 200 }, (_, i) => sampleRequest(`bulk:v${i}`, i + 1));
       yield* fixture.request([...bulk, sampleRequest("other:v1", 500), sampleRequest("third:v1", 501)]);

@@ -43,13 +43,13 @@ export const leasesContract = (make: MakeFixture): void => {
       expect(yield* fixture.rows).toMatchObject([{ requested: 1, done: 0 }]);
     });
 
-    it("lets nobody write who lost it to another, and counts the lost one as an attempt", function* (fixture) {
+    it("lets nobody write who lost it to another, and counts no attempt for the lost one", function* (fixture) {
       yield* fixture.request([sampleRequest("app:v1", 1)]);
       const old = yield* takeOne(fixture, "a");
       yield* fixture.later(2 * MINUTE);
       const item = yield* takeOne(fixture, "b");
       expect(item.generation).toBeGreaterThan(old.generation);
-      expect(item.attempt).toBe(2);
+      expect(item.attempt).toBe(1);
       const outcomes = [succeeded(old), skipped(old, "filtered"), failed(old, new Date()), parked(old)];
       for (const outcome of outcomes) expect(yield* resultOf(fixture.bus.report(old, outcome))).toBe("LeaseLost");
       expect(yield* resultOf(fixture.bus.extend(old, MINUTE))).toBe("LeaseLost");
@@ -58,6 +58,48 @@ export const leasesContract = (make: MakeFixture): void => {
       expect(yield* claimOne(fixture, "c")).toBeUndefined();
       expect(yield* resultOf(fixture.bus.report(item, succeeded(item)))).toBe("done");
       expect(namesOf(yield* fixture.outcomes)).toEqual(["ReplicationSucceeded app:v1 1"]);
+    });
+
+    it("comes back at once when its worker died, and more and more seldom when they all do", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      // What a few restarts of ours cost.
+      for (let restart = 0; restart < 3; restart++) {
+        yield* takeOne(fixture);
+        yield* fixture.later(2 * MINUTE);
+      }
+      // What one that brings its worker down is allowed.
+      for (const seconds of [5, 10, 20, 40, 80, 160, 300, 300, 300]) {
+        expect(yield* claimOne(fixture)).toBeUndefined();
+        yield* fixture.later(seconds * 1000);
+        expect(yield* takeOne(fixture)).toMatchObject({ attempt: 1 });
+        yield* fixture.later(2 * MINUTE);
+      }
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      yield* fixture.later(5 * MINUTE);
+      const item = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(item, failed(item, new Date(0))));
+      const next = yield* takeOne(fixture);
+      expect(next.attempt).toBe(2); // a worker that lives to tell counts, and the losses are over
+      yield* fixture.later(2 * MINUTE);
+      expect(yield* takeOne(fixture)).toMatchObject({ attempt: 2 });
+      expect(yield* fixture.rows).toMatchObject([{ state: "leased" }]);
+    });
+
+    it("remembers the news that came before it was lost or handed back", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(first, failed(first, new Date(0))));
+      const second = yield* takeOne(fixture);
+      expect(second.attempt).toBe(2);
+      yield* fixture.request([sampleRequest("app:v1", 2)]);
+      yield* Effect.orDie(fixture.bus.release(second, new Date(0)));
+      const third = yield* takeOne(fixture);
+      expect(third).toMatchObject({ attempt: 1, claimed: 2 });
+      yield* Effect.orDie(fixture.bus.report(third, failed(third, new Date(0))));
+      expect(yield* takeOne(fixture)).toMatchObject({ attempt: 2 });
+      yield* fixture.request([sampleRequest("app:v1", 3)]);
+      yield* fixture.later(2 * MINUTE);
+      expect(yield* takeOne(fixture)).toMatchObject({ attempt: 1, claimed: 3 });
     });
 
     it("is prolonged from now", function* (fixture) {

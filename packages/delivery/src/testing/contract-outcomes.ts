@@ -101,12 +101,37 @@ export const outcomesContract = (make: MakeFixture): void => {
       );
       expect(yield* claimOne(fixture)).toBeUndefined();
       expect(yield* fixture.outcomes).toEqual([]);
-      yield* fixture.request([sampleRequest("app:v1", 2)]); // news: looked at now, the time of the proof is kept
+      yield* fixture.request([sampleRequest("app:v1", 2)]); // news may be a push: looked at now, and the proof begins anew
+      expect(yield* takeOne(fixture)).toMatchObject({ attempt: 1, absentSince: undefined });
+    });
+
+    it("keeps the time of the first proof until the second, and forgets it with a success", function* (fixture) {
+      const absentSince = new Date(Date.now() - 1000);
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(first, { _tag: "Confirming", absentSince, at: inMinutes(10) }));
+      yield* fixture.request([sampleRequest("app:v1", 2, drift)]); // what a reconciliation found is no push
+      yield* fixture.later(11 * MINUTE);
       const second = yield* takeOne(fixture);
-      expect(second.absentSince).toBeInstanceOf(Date);
-      expect(second.attempt).toBe(1);
+      expect(second).toMatchObject({ attempt: 1, absentSince });
       yield* Effect.orDie(fixture.bus.report(second, succeeded(second)));
       yield* fixture.request([sampleRequest("app:v1", 3)]);
+      expect((yield* takeOne(fixture)).absentSince).toBeUndefined();
+    });
+
+    it("begins the proof of absence anew when there was news while it was made", function* (fixture) {
+      const absentSince = new Date(Date.now() - 1000);
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      yield* fixture.request([sampleRequest("app:v1", 2)]);
+      yield* Effect.orDie(fixture.bus.report(first, { _tag: "Confirming", absentSince, at: inMinutes(10) }));
+      const second = yield* takeOne(fixture); // at once
+      expect(second).toMatchObject({ attempt: 1, absentSince: undefined });
+      yield* Effect.orDie(fixture.bus.report(second, { _tag: "Confirming", absentSince, at: new Date(0) }));
+      const third = yield* takeOne(fixture);
+      expect(third).toMatchObject({ absentSince });
+      yield* Effect.orDie(fixture.bus.report(third, skipped(third, "shared-digest")));
+      yield* fixture.request([sampleRequest("app:v1", 3)]); // weeks later, perhaps
       expect((yield* takeOne(fixture)).absentSince).toBeUndefined();
     });
 

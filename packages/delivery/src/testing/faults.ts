@@ -13,6 +13,24 @@ export const loseConnections: Effect.Effect<number, DatabaseError, Database> = E
   return rows.length;
 });
 
+/** From now on the table refuses deliveries of tags that begin so, as after a bug of ours or a rule that a person added. */
+export const refuseTags = (prefix: string): Effect.Effect<void, DatabaseError, Database> =>
+  Effect.gen(function* () {
+    const { kysely, attempt } = yield* Database;
+    yield* attempt("refuse tags", () =>
+      sql`alter table delivery add constraint refused check (not starts_with(tag, ${sql.lit(prefix)}))`.execute(kysely),
+    );
+  });
+
+/** Takes the table of deliveries away, and puts it back. */
+export const renameDeliveries = (from: string, to: string): Effect.Effect<void, DatabaseError, Database> =>
+  Effect.gen(function* () {
+    const { kysely, attempt } = yield* Database;
+    yield* attempt("rename deliveries", () =>
+      sql`alter table ${sql.ref(from)} rename to ${sql.ref(to)}`.execute(kysely),
+    );
+  });
+
 /** Holds a lock on all deliveries of a target, so that nobody can write them, until it lets go or the scope ends. */
 export const holdDeliveries = (
   target: string,

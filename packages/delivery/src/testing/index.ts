@@ -1,5 +1,5 @@
 /** For tests of this package and of whoever implements or uses a `DeliveryBus`. */
 export { deliveryBusContract } from "./bus-contract.ts";
-export { holdDeliveries, loseConnections } from "./faults.ts";
+export { holdDeliveries, loseConnections, refuseTags, renameDeliveries } from "./faults.ts";
 export type { BusFixture, MakeFixture, RowView } from "./fixture.ts";
 export * from "./samples.ts";

@@ -20,6 +20,11 @@ export interface DatabaseShape {
   readonly transaction: RunTransaction;
   /** LISTEN. Channels are lower-case names with underscores; send with `pg_notify(channel, payload)` in a transaction. */
   readonly listen: Listen;
+  /** Told after each commit that appended events: their types. For counting; does nothing unless the layer was given one. */
+  readonly onAppended: OnAppended;
 }
+
+/** Must be cheap and must not throw. */
+export type OnAppended = (types: ReadonlyArray<string>) => void;
 
 export class Database extends Context.Service<Database, DatabaseShape>()("@drayage/event-log/Database") {}

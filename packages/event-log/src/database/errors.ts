@@ -53,6 +53,8 @@ const TRANSIENT_SQLSTATE: ReadonlyArray<string> = [
   "57014", // statement timeout, or cancelled by an administrator
   "40", // serialization failure, deadlock
   "55P03", // a lock was not to be had in time
+  "25P03", // we were suspended inside a transaction, which was rolled back
+  "25P04", // the same by an administrator's limit on transactions
   "25006", // read only: we still talk to a primary that was demoted
   "58", // an I/O error of the server
 ];

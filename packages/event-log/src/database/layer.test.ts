@@ -142,6 +142,38 @@ describe("a transaction", () => {
       }),
     ),
   );
+  it("does nothing more once it was interrupted, however many steps its promise still has", TEST, () =>
+    run(
+      Effect.gen(function* () {
+        const { transaction, kysely, attempt } = yield* Database;
+        const ended = Promise.withResolvers<string>();
+        const begun = yield* Deferred.make<void>();
+        const fiber = yield* Effect.forkChild(
+          transaction("t", async (trx) => {
+            const step = async () => {
+              await insert.execute(trx);
+              Deferred.doneUnsafe(begun, Effect.void);
+              await sql`select pg_sleep(0.2)`.execute(trx);
+              await insert.execute(trx); // outside of a transaction this would stay
+            };
+            await step().then(
+              () => ended.resolve("went through"),
+              () => ended.resolve("was refused"),
+            );
+          }),
+        );
+        yield* Deferred.await(begun);
+        yield* Fiber.interrupt(fiber);
+        expect(yield* Effect.promise(() => ended.promise)).toBe("was refused");
+        // Every connection of the pool, so that the one it had is among them.
+        const busy = Array.from({ length: 10 }, () =>
+          attempt("busy", () => sql`select pg_sleep(0.05)`.execute(kysely)),
+        );
+        yield* Effect.all(busy, { concurrency: "unbounded" });
+        expect(yield* count).toBe(0);
+      }),
+    ),
+  );
   it("fails as transient when its connection is lost, and the pool goes on", TEST, () =>
     run(
       Effect.gen(function* () {

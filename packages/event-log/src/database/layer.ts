@@ -7,7 +7,7 @@ import { type EmbeddedFailure, NotRunning } from "../embedded/errors.ts";
 import { openEmbedded } from "../embedded/open.ts";
 import { readSettings, refusalOf } from "./check-server.ts";
 import { checkUrl, type DatabaseUrl, POOL_CONNECTIONS_MAX } from "./connection.ts";
-import { Database, type DatabaseShape } from "./database.ts";
+import { Database, type DatabaseShape, type OnAppended } from "./database.ts";
 import { type DatabaseError, type DatabaseRefused, toDatabaseError } from "./errors.ts";
 import { claimInstance, databaseMigrations, instanceOf, refuseOther } from "./instance.ts";
 import { makeListen } from "./listen.ts";
@@ -35,6 +35,8 @@ export interface DatabaseOptions {
   readonly observer?: "owner" | "guest" | undefined;
   /** Shown in `pg_stat_activity`. Default `drayage`. */
   readonly applicationName?: string | undefined;
+  /** Told the types of events after the commit that appended them, whoever of this process did: for a metric. */
+  readonly onAppended?: OnAppended | undefined;
   /** Connections of the pool, one more is used to listen. Default 10. */
   readonly connectionsMax?: number | undefined;
 }
@@ -103,6 +105,14 @@ export const layerDatabase = (options: DatabaseOptions): Layer.Layer<Database, D
       const kysely = yield* openPool(url, applicationName, options.connectionsMax ?? POOL_CONNECTIONS_MAX);
       yield* Effect.mapError(prepare(kysely, url, options), (error) => forGuest(error, options));
       const listen = yield* makeListen(url, applicationName);
-      return Database.of({ kysely, url, attempt, transaction: makeTransaction(kysely), listen });
+      const onAppended = options.onAppended ?? (() => {});
+      return Database.of({
+        kysely,
+        url,
+        attempt,
+        transaction: makeTransaction(kysely, onAppended),
+        listen,
+        onAppended,
+      });
     }),
   );

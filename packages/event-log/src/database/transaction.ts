@@ -1,6 +1,8 @@
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import type { Kysely, Transaction } from "kysely";
+import { appendedIn } from "./appended-in.ts";
+import type { OnAppended } from "./database.ts";
 import { type DatabaseError, toDatabaseError } from "./errors.ts";
 
 /** An open transaction. Other packages bring their tables with `trx.withTables<Tables>()`. */
@@ -18,9 +20,14 @@ export interface RunTransaction {
 
 type Body<A, E, R> = (trx: Trx) => Effect.Effect<A, E, R> | Promise<A>;
 
-export const makeTransaction = (kysely: Kysely<object>): RunTransaction => {
+export const makeTransaction = (kysely: Kysely<object>, onAppended: OnAppended): RunTransaction => {
   const at = <B>(step: string, f: () => Promise<B>): Effect.Effect<B, DatabaseError> =>
     Effect.tryPromise({ try: f, catch: toDatabaseError(step) });
+
+  const tell = (trx: Trx): void => {
+    const types = appendedIn(trx);
+    if (types.length > 0) onAppended(types);
+  };
 
   function run<A, E, R>(
     name: string,
@@ -35,7 +42,13 @@ export const makeTransaction = (kysely: Kysely<object>): RunTransaction => {
       });
     return Effect.acquireUseRelease(
       at(`${name} (begin)`, () => kysely.startTransaction().execute()),
-      (trx) => Effect.tap(inside(trx), () => at(`${name} (commit)`, () => trx.commit().execute())),
+      (trx) =>
+        Effect.tap(inside(trx), () =>
+          Effect.tap(
+            at(`${name} (commit)`, () => trx.commit().execute()),
+            () => Effect.sync(() => tell(trx)),
+          ),
+        ),
       // After a failed commit too: it is what gives the connection back.
       (trx, exit) =>
         Exit.isSuccess(exit) ? Effect.void : Effect.ignore(at(`${name} (rollback)`, () => trx.rollback().execute())),

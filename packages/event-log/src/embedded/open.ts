@@ -19,11 +19,11 @@ import {
   NotRunning,
 } from "./errors.ts";
 import { FOREIGN_STALE_MS, tryOwnerLock } from "./owner-lock.ts";
-import { findPostmaster } from "./postmaster.ts";
+import { findPostmaster, type ServerProcess } from "./postmaster.ts";
 import { ensureRunning, onConnection, problemOfServer, type ServerPlace, stopServer, urlOf } from "./server.ts";
 import { SERVER_USERS, serverUser } from "./server-user.ts";
 import { checkSocketDirectory, removeSocketDirectory, socketDirectoryOf } from "./socket-directory.ts";
-import { type Owned, supervise } from "./supervise.ts";
+import { keepLock, type Owned, supervise } from "./supervise.ts";
 
 export interface EmbeddedOptions {
   readonly dataDir: string;
@@ -71,6 +71,8 @@ const own = Effect.fnUntraced(function* (options: EmbeddedOptions) {
     // Not released means that our death releases it, a little later.
     Effect.ignore(Effect.tryPromise(() => held.release())),
   );
+  const owned: Owned = { server: undefined, socketDirectory: "", held: true };
+  yield* Effect.forkScoped(keepLock(owned, lock));
   // Not to be interrupted: an initdb that nobody waits for any more would meet the one of the next owner.
   const place = yield* Effect.uninterruptible(
     at("start", `cannot prepare ${cluster}`, async (): Promise<ServerPlace> => {
@@ -81,34 +83,34 @@ const own = Effect.fnUntraced(function* (options: EmbeddedOptions) {
     }),
   );
 
-  const owned: Owned = { pid: 0, held: true };
-  // Of the server that we took over, should that be elsewhere (another TMPDIR): our callers have its URL by then.
-  let { socketDirectory } = place;
+  owned.socketDirectory = place.socketDirectory;
   const start = at("start", "cannot start the server", async (signal) => {
-    const onPid = (pid: number): void => {
-      owned.pid = pid;
+    const onServer = (server: ServerProcess): void => {
+      owned.server = server;
     };
-    const server = await ensureRunning({ ...place, socketDirectory }, onPid, signal);
-    socketDirectory = server.socketDirectory;
-    return server;
+    const running = await ensureRunning({ ...place, socketDirectory: owned.socketDirectory }, onServer, signal);
+    // Of the server that we took over, should that be elsewhere (another TMPDIR): our callers have its URL by then.
+    owned.socketDirectory = running.socketDirectory;
+    return running;
   });
   yield* Effect.addFinalizer(() =>
-    Effect.suspend(() =>
-      owned.held && owned.pid > 0
+    Effect.suspend(() => {
+      const { server, held, socketDirectory } = owned;
+      return held && server !== undefined
         ? Effect.catch(
             at("start", "cannot stop the server", async () => {
-              await stopServer(owned.pid);
+              await stopServer(server);
               await removeSocketDirectory(socketDirectory);
             }),
             (error) => Effect.logError(error.message),
           )
-        : Effect.void,
-    ),
+        : Effect.void;
+    }),
   );
   const { adopted } = yield* start;
-  yield* at("start", "cannot make the database", () => ensureDatabase(socketDirectory));
-  yield* Effect.forkScoped(supervise(owned, lock, Effect.asVoid(start)));
-  return { url: Redacted.make(urlOf(socketDirectory, DATABASE)), adopted };
+  yield* at("start", "cannot make the database", () => ensureDatabase(owned.socketDirectory));
+  yield* Effect.forkScoped(supervise(owned, Effect.asVoid(start)));
+  return { url: Redacted.make(urlOf(owned.socketDirectory, DATABASE)), adopted };
 });
 
 /** Waits only for an owner in another container or machine that may be dead: nothing but time can tell. */

@@ -12,7 +12,7 @@ export interface ProcessIdentity {
   readonly space: string;
 }
 
-interface Running {
+export interface Running {
   readonly started: string;
   /** Name of the program, at most 15 characters. */
   readonly name: string;
@@ -45,6 +45,17 @@ const runningByPs = async (pid: number): Promise<Running | undefined> => {
   if (state === undefined || started === undefined || path === undefined || state.startsWith("Z")) return undefined;
   return { started, name: path.split("/").pop() ?? "" };
 };
+
+/** Ticks of proc(5) in a second, as every Linux tells them to programs. */
+const TICKS = 100;
+
+/** When it started, in seconds since 1970 by the clock of now; undefined where the system does not tell. */
+export const startSeconds = async ({ started }: Running): Promise<number | undefined> => {
+  if (process.platform !== "linux") return knownNumber(Date.parse(started) / 1000);
+  const text = await readFile("/proc/stat", "utf8").catch(() => "");
+  return knownNumber(Number(/^btime (\d+)$/m.exec(text)?.[1]) + Number(started) / TICKS);
+};
+const knownNumber = (value: number): number | undefined => (Number.isNaN(value) ? undefined : value);
 
 const ownSpace = async (): Promise<string> => {
   if (process.platform !== "linux") return hostname();

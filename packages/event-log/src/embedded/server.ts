@@ -4,11 +4,12 @@ import pg from "pg";
 import { type Binaries, findBinaries } from "./binaries.ts";
 import { onCluster } from "./cluster.ts";
 import { causeLine, EmbeddedError } from "./errors.ts";
-import { clearStalePidFile, findPostmaster, isPostmaster } from "./postmaster.ts";
+import { clearStaleLocks, findPostmaster, isPostmaster, type ServerProcess } from "./postmaster.ts";
+import { running } from "./process.ts";
 import { logSince, openServerLog } from "./server-log.ts";
 import type { ServerUser } from "./server-user.ts";
 import { settingArguments } from "./settings.ts";
-import { makeSocketDirectory, SOCKET_PORT } from "./socket-directory.ts";
+import { hasSocket, makeSocketDirectory, SOCKET_PORT } from "./socket-directory.ts";
 
 /** All that is needed to start the server of one data directory. */
 export interface ServerPlace {
@@ -25,6 +26,8 @@ const START_MS = 180_000;
 const LEFTOVERS_MS = 15_000;
 const LEFTOVERS = /shared memory block|lock file "[^"]*" already exists/;
 const POLL_MS = 20;
+/** A server makes its socket before it recovers, so within moments. One without will never take a connection. */
+const SOCKET_MISSING_MS = 5_000;
 /** A fast shutdown writes a checkpoint of at most 64 MB of buffers. */
 const FAST_STOP_MS = 30_000;
 /** An immediate shutdown writes nothing. */
@@ -58,17 +61,24 @@ export const problemOfServer = (socketDirectory: string): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** Waits until the server answers, it ends, or the time is over. */
-const ready = async (pid: number, socketDirectory: string, signal: AbortSignal): Promise<"ready" | "ended"> => {
+/** Waits until the server answers, it ends, it turns out to have no socket, or the time is over. */
+const ready = async (
+  server: ServerProcess,
+  socketDirectory: string,
+  signal: AbortSignal,
+): Promise<"ready" | "ended" | "no socket"> => {
   const deadline = Date.now() + START_MS;
+  let socketSeen = Date.now();
   for (;;) {
     const problem = await problemOfServer(socketDirectory);
     if (problem === undefined) return "ready";
-    if (!(await isPostmaster(pid))) return "ended";
+    if (!(await isPostmaster(server))) return "ended";
     signal.throwIfAborted();
+    if (await hasSocket(socketDirectory)) socketSeen = Date.now();
+    if (Date.now() - socketSeen > SOCKET_MISSING_MS) return "no socket";
     if (Date.now() > deadline) {
       throw failed(
-        `the server (process ${pid}) takes no connections after ${START_MS / 1000} s: ${causeLine(problem)}`,
+        `the server (process ${server.pid}) takes no connections after ${START_MS / 1000} s: ${causeLine(problem)}`,
         problem,
       );
     }
@@ -81,35 +91,40 @@ const launch = async (
   place: ServerPlace,
   binaries: Binaries,
   log: number,
-  onPid: (pid: number) => void,
-): Promise<number> => {
+  onServer: (server: ServerProcess) => void,
+): Promise<ServerProcess> => {
   const { dataArgument, options } = onCluster(place.cluster, place.user);
   const args = ["-D", dataArgument, "-k", place.socketDirectory, ...settingArguments()];
   // A session of its own: Ctrl-C in the terminal is for us, we stop the server in our own time.
   const child = spawn(binaries.postgres, args, { ...options, detached: true, stdio: ["ignore", log, log] });
-  if (child.pid !== undefined) onPid(child.pid);
+  if (child.pid !== undefined) onServer({ pid: child.pid, started: undefined });
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.once("error", (cause) => reject(failed(`could not run ${binaries.postgres}: ${cause.message}`, cause)));
   child.once("spawn", () => resolve(child.pid ?? 0));
   child.unref(); // it must not keep us alive; the supervisor watches the number
-  return promise;
+  const pid = await promise;
+  const server = { pid, started: (await running(pid))?.started };
+  onServer(server);
+  return server;
 };
 
 /**
- * The running server of the cluster, started when there is none. Only for the owner. `onPid` hears the number as soon
+ * The running server of the cluster, started when there is none. Only for the owner. `onServer` hears which process it is as soon
  * as there is one.
  */
 export const ensureRunning = async (
   place: ServerPlace,
-  onPid: (pid: number) => void,
+  onServer: (server: ServerProcess) => void,
   signal: AbortSignal,
 ): Promise<{ readonly socketDirectory: string; readonly adopted: boolean }> => {
   const found = await findPostmaster(place.cluster);
   if (found !== undefined) {
     // The server of an owner that was killed. Its socket may lie elsewhere, when TMPDIR was another.
     const socketDirectory = found.socketDirectory === "" ? place.socketDirectory : found.socketDirectory;
-    onPid(found.pid);
-    if ((await ready(found.pid, socketDirectory, signal)) === "ready") return { socketDirectory, adopted: true };
+    onServer(found);
+    const state = await ready(found, socketDirectory, signal);
+    if (state === "ready") return { socketDirectory, adopted: true };
+    if (state === "no socket") await stopServer(found);
   }
   const deadline = Date.now() + LEFTOVERS_MS;
   // Looked at each time: what tidies up a temporary directory may have taken the copy or the socket's directory.
@@ -118,11 +133,11 @@ export const ensureRunning = async (
   const log = await openServerLog(place.log);
   try {
     for (;;) {
-      await clearStalePidFile(place.cluster);
+      await clearStaleLocks(place.cluster, place.socketDirectory);
       const { size } = await log.stat();
       signal.throwIfAborted(); // right before the start: an interrupted caller will not stop what starts later
-      const pid = await launch(place, binaries, log.fd, onPid);
-      if ((await ready(pid, place.socketDirectory, signal)) === "ready") {
+      const server = await launch(place, binaries, log.fd, onServer);
+      if ((await ready(server, place.socketDirectory, signal)) === "ready") {
         return { socketDirectory: place.socketDirectory, adopted: false };
       }
       const said = await logSince(log, size);
@@ -136,24 +151,32 @@ export const ensureRunning = async (
   }
 };
 
-const gone = async (pid: number, withinMs: number): Promise<boolean> => {
+const gone = async (server: ServerProcess, withinMs: number): Promise<boolean> => {
   const deadline = Date.now() + withinMs;
-  while (await isPostmaster(pid)) {
+  while (await isPostmaster(server)) {
     if (Date.now() > deadline) return false;
     await sleep(POLL_MS);
   }
   return true;
 };
 
-/** Fast shutdown; when it takes too long an immediate one, which costs a recovery at the next start but no data. */
-export const stopServer = async (pid: number): Promise<void> => {
-  for (const [signal, withinMs] of [
-    ["SIGINT", FAST_STOP_MS],
-    ["SIGQUIT", IMMEDIATE_STOP_MS],
-  ] as const) {
-    if (!(await isPostmaster(pid))) return;
-    process.kill(pid, signal);
-    if (await gone(pid, withinMs)) return;
+const FAST = ["SIGINT", FAST_STOP_MS] as const;
+const IMMEDIATE = ["SIGQUIT", IMMEDIATE_STOP_MS] as const;
+
+const stopBy = async (
+  server: ServerProcess,
+  ways: ReadonlyArray<readonly [signal: NodeJS.Signals, withinMs: number]>,
+): Promise<void> => {
+  for (const [signal, withinMs] of ways) {
+    if (!(await isPostmaster(server))) return;
+    process.kill(server.pid, signal);
+    if (await gone(server, withinMs)) return;
   }
-  throw failed(`the server (process ${pid}) does not stop: look into its log`);
+  throw failed(`the server (process ${server.pid}) does not stop: look into its log`);
 };
+
+/** Fast shutdown; when it takes too long an immediate one, which costs a recovery at the next start but no data. */
+export const stopServer = (server: ServerProcess): Promise<void> => stopBy(server, [FAST, IMMEDIATE]);
+
+/** At once, without writing anything more to the cluster: it belongs to somebody else by now. */
+export const abandonServer = (server: ServerProcess): Promise<void> => stopBy(server, [IMMEDIATE]);

@@ -9,7 +9,9 @@ import type { ServerUser } from "./server-user.ts";
 export const SOCKET_PORT = 5432;
 /** `sun_path` holds 108 bytes on Linux and 104 on macOS, one of them the final zero. */
 const SOCKET_PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
-const SOCKET_FILE_BYTES = `/.s.PGSQL.${SOCKET_PORT}`.length;
+/** What PostgreSQL calls its socket; the lock file beside it has `.lock` at the end. */
+export const SOCKET_FILE = `.s.PGSQL.${SOCKET_PORT}`;
+const SOCKET_FILE_BYTES = `/${SOCKET_FILE}`.length;
 
 /** The place for the socket: short, so not in the data directory, whose path may be long and closed to the server's user. */
 export const socketDirectoryOf = (dataDir: string, uid: number): string => {
@@ -49,3 +51,10 @@ export const makeSocketDirectory = async (path: string, user: ServerUser | undef
 
 /** After the server has taken its socket away. What is not empty or not ours to remove is left: it is looked at before it is used again. */
 export const removeSocketDirectory = (path: string): Promise<void> => rmdir(path).catch(() => {});
+
+/** Whether the socket is where it was made. What tidies up a temporary directory may have taken it: then nobody gets in any more. */
+export const hasSocket = (path: string): Promise<boolean> =>
+  lstat(join(path, SOCKET_FILE)).then(
+    () => true,
+    () => false,
+  );

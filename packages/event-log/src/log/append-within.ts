@@ -1,6 +1,7 @@
+import { noteAppended } from "../database/appended-in.ts";
 import { checkEvents } from "./check-event.ts";
 import { EventInvalid } from "./errors.ts";
-import { insertEvents, type OpenTransaction } from "./insert.ts";
+import { insertEvents, newTypes, type OpenTransaction } from "./insert.ts";
 import type { Appended, NewEvent } from "./model.ts";
 
 /**
@@ -16,5 +17,7 @@ export const appendWithin = async (
 ): Promise<ReadonlyArray<Appended>> => {
   const checked = checkEvents(events);
   if (checked instanceof EventInvalid) throw checked;
-  return insertEvents(trx, checked);
+  const appended = await insertEvents(trx, checked);
+  noteAppended(trx, newTypes(checked, appended));
+  return appended;
 };

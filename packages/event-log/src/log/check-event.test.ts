@@ -16,6 +16,8 @@ describe("an event is refused", () => {
     ["U+0000 in a text", event({}, { subject: "a\u0000" })],
     ["no type", event({}, { type: "" })],
     ["a date that is none", event({}, { time: new Date("no") })],
+    ["a year of five digits", event({}, { time: new Date("+010000-01-01T00:00:00Z") })],
+    ["a year before the first", event({}, { time: new Date("-000001-01-01T00:00:00Z") })],
     ["too much data", event({ a: "x".repeat(EVENT_BYTES_MAX) })],
   ];
   it.each(bad)("%s", (_, one) => {
@@ -46,7 +48,8 @@ describe("an event is taken", () => {
 });
 
 it("ids are UUIDs of version 7 and grow with time", () => {
-  const ids = [newEventId(), newEventId()];
+  const ids = Array.from({ length: 1000 }, newEventId);
+  expect(new Set(ids).size).toBe(ids.length);
   for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(Math.abs(Number.parseInt(ids[0]?.replace("-", "").slice(0, 12) ?? "", 16) - Date.now())).toBeLessThan(60_000);
 });

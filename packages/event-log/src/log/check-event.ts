@@ -22,6 +22,9 @@ const TYPE_CHARACTERS_MAX = 500;
 const UNSTORABLE_JSON = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
 const isStorableText = (text: string): boolean => text.isWellFormed() && !text.includes("\u0000");
 
+/** A sender's clock may say anything: what has no four digits for the year is written in a form that PostgreSQL does not read. */
+const isStorableTime = (time: Date): boolean => time.getUTCFullYear() >= 1 && time.getUTCFullYear() <= 9999;
+
 const TEXTS = ["type", "source", "subject", "actor", "causationId", "correlationId", "traceparent"] as const;
 
 /** Everything that the database would refuse is found here, so that one bad event cannot spoil the others of its batch. */
@@ -32,7 +35,7 @@ export const checkEvent = (event: NewEvent): CheckedEvent | EventInvalid => {
     if (event[name] !== undefined && !isStorableText(event[name])) return invalid(`${name} is not valid text`);
   }
   if (event.type === "" || event.type.length > TYPE_CHARACTERS_MAX) return invalid("its type is empty or too long");
-  if (event.time !== undefined && Number.isNaN(event.time.getTime())) return invalid("time is not a date");
+  if (event.time !== undefined && !isStorableTime(event.time)) return invalid("time is not a date of our era");
   const json = JSON.stringify(event.data);
   if (json === undefined || !json.startsWith("{")) return invalid("data is not an object");
   if (json.length > EVENT_BYTES_MAX)

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { layerDatabase } from "../database/layer.ts";
 import { layoutOf } from "../embedded/cluster.ts";
 import { findPostmaster } from "../embedded/postmaster.ts";
+import { seedCluster } from "../testing/cluster-template.ts";
 import { spawnProgram } from "../testing/run-program.ts";
 import { EventLog } from "./event-log.ts";
 import { eventLogMigrations } from "./migrations.ts";
@@ -20,6 +21,7 @@ const TEST = { timeout: 120_000 };
 let dataDir = "";
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "durability-"));
+  await seedCluster(dataDir);
 });
 afterEach(() => rm(dataDir, { recursive: true, force: true }));
 

@@ -8,10 +8,9 @@ import { checkEvents } from "./check-event.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { EventInvalid, LogUnavailable, toLogUnavailable } from "./errors.ts";
 import { makeGroupCommit } from "./group-commit.ts";
-import { insertEvents } from "./insert.ts";
+import { appendAlone, newTypes } from "./insert.ts";
 import type { Appended, NewEvent, RawNotification, RecordedEvent } from "./model.ts";
 import { type Pruned, type PruneOptions, prune } from "./prune.ts";
-import { insertRaw } from "./raw-notification.ts";
 import {
   type ReadBackwardOptions,
   type ReadOptions,
@@ -67,12 +66,11 @@ const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape) {
     );
   const group = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      makeGroupCommit(({ events, raw }) =>
-        kysely.transaction().execute(async (trx) => {
-          await insertRaw(trx, raw);
-          return insertEvents(trx, events);
-        }),
-      ),
+      makeGroupCommit(async ({ events, raw }) => {
+        const appended = await appendAlone(kysely, events, raw);
+        database.onAppended(newTypes(events, appended));
+        return appended;
+      }),
     ),
     (open) => Effect.ignore(Effect.timeout(Effect.promise(open.close), CLOSE_MS)),
   );

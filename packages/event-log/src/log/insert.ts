@@ -6,10 +6,11 @@
  * sees all events before it, a checkpoint never passes an event that was not acted on, and a long transaction elsewhere
  * holds nobody up. Numbers may be skipped after a rollback.
  */
-import { type QueryExecutorProvider, sql } from "kysely";
-import { BrokenInvariant } from "../database/errors.ts";
+import { type Kysely, type QueryExecutorProvider, sql } from "kysely";
+import { BrokenInvariant, DatabaseError } from "../database/errors.ts";
 import type { CheckedEvent } from "./check-event.ts";
-import type { Appended } from "./model.ts";
+import type { Appended, RawNotification } from "./model.ts";
+import { rawInsert } from "./raw-notification.ts";
 
 /** Any open transaction, whatever tables it knows. */
 export type OpenTransaction = QueryExecutorProvider & { readonly isTransaction: true };
@@ -29,16 +30,29 @@ interface Placed {
 const column = <A>(events: ReadonlyArray<CheckedEvent>, f: (event: CheckedEvent) => A | undefined): Array<A | null> =>
   events.map((event) => f(event) ?? null);
 
+interface Together {
+  /** False only for the test that shows what the lock is for. */
+  readonly lock: boolean;
+  /** Raw notifications to be kept beside the events. */
+  readonly raw: ReadonlyArray<RawNotification>;
+}
+
 /**
- * Appends all whose delivery id is new, remembers the ids and wakes the subscribers: one statement, as every round trip
- * under the lock is one that all appenders wait for. What it does not return was a duplicate. Takes no id twice.
+ * Takes the lock, appends all whose delivery id is new, remembers the ids and wakes the subscribers: one statement, as every
+ * round trip under the lock is one that all appenders wait for. What it does not return was a duplicate. Takes no id twice.
+ *
+ * `clock` reads from `locked`, so there is no row to be numbered before the lock is ours. The statement may have waited for it, and
+ * sees the log as it was before: but what another has meanwhile remembered is met by `on conflict`, which looks at the present.
  */
 const insertNew = async (
-  trx: OpenTransaction,
+  db: QueryExecutorProvider,
   events: ReadonlyArray<CheckedEvent>,
+  { lock, raw }: Together,
 ): Promise<ReadonlyMap<string, Placed>> => {
+  const taken = lock ? sql`select pg_advisory_xact_lock(${sql.lit(POSITION_LOCK)})` : sql`select`;
+  const kept = raw.length === 0 ? sql`` : sql`kept as (${rawInsert(raw)}),`;
   const { rows } = await sql<Placed>`
-    with input as materialized (
+    with locked as materialized (${taken}), ${kept} input as materialized (
       select nextval('event_position') as position, ordered.* from (
         select i.*, clock.at from unnest(
           ${column(events, (e) => e.id)}::uuid[], ${column(events, (e) => e.type)}::text[],
@@ -48,7 +62,7 @@ const insertNew = async (
           ${column(events, (e) => e.traceparent)}::text[], ${column(events, (e) => e.json)}::jsonb[],
           ${column(events, (e) => e.dedupeHash)}::text[]
         ) with ordinality as i (id, type, source, subject, time, actor, causation_id, correlation_id, traceparent, data, hash, ord),
-        (select clock_timestamp() as at) as clock
+        (select clock_timestamp() as at from locked) as clock
         order by ord
       ) as ordered
     ), remembered as (
@@ -64,16 +78,19 @@ const insertNew = async (
       from input where hash is null or id in (select id from remembered)
       returning id, position
     ), woken as materialized (select pg_notify(${EVENT_CHANNEL}, ''))
-    select id, position from fresh, woken`.execute(trx);
+    select id, position from fresh, woken`.execute(db);
   return new Map(rows.map((row) => [row.id, row]));
 };
 
-/** The first events with these delivery ids. Read under the lock: nobody can be adding one. */
-const firstWith = async (trx: OpenTransaction, hashes: ReadonlyArray<string>): Promise<ReadonlyMap<string, Placed>> => {
+/** The first events with these delivery ids. */
+const firstWith = async (
+  db: QueryExecutorProvider,
+  hashes: ReadonlyArray<string>,
+): Promise<ReadonlyMap<string, Placed>> => {
   if (hashes.length === 0) return new Map();
   const { rows } = await sql<Placed & { readonly hash: string }>`
     select encode(hash, 'hex') as hash, id, position from event_dedupe
-    where hash in (select decode(h, 'hex') from unnest(${hashes}::text[]) as h)`.execute(trx);
+    where hash in (select decode(h, 'hex') from unnest(${hashes}::text[]) as h)`.execute(db);
   return new Map(rows.map(({ hash, id, position }) => [hash, { id, position }]));
 };
 
@@ -99,28 +116,66 @@ const assertOrder = (appended: ReadonlyArray<Appended>): void => {
 };
 
 /**
- * Appends checked events. `lock: false` exists for the test that shows that without the lock a subscriber misses events.
+ * Appends checked events in the caller's transaction.
  * @internal
  */
-export const insertEvents = async (
+export const insertEvents = (
   trx: OpenTransaction,
   events: ReadonlyArray<CheckedEvent>,
   { lock }: { readonly lock: boolean } = { lock: true },
+): Promise<ReadonlyArray<Appended>> => insertAll(trx, events, { lock, raw: [] });
+
+/**
+ * Appends checked events, and keeps raw notifications, in a transaction of their own. It is one statement, which PostgreSQL commits before it says
+ * that it is ready again, and that is what the driver waits for (invariant 1). With five round trips (begin, raw, lock, events, commit)
+ * each flush waited five times for an event loop that is busy with requests, twice of them under the lock.
+ * @internal
+ */
+export const appendAlone = async (
+  db: Kysely<object>,
+  events: ReadonlyArray<CheckedEvent>,
+  raw: ReadonlyArray<RawNotification>,
+): Promise<ReadonlyArray<Appended>> => {
+  if (events.length > 0) return insertAll(db, events, { lock: true, raw });
+  if (raw.length > 0) await rawInsert(raw).execute(db);
+  return [];
+};
+
+const insertAll = async (
+  db: QueryExecutorProvider,
+  events: ReadonlyArray<CheckedEvent>,
+  together: Together,
 ): Promise<ReadonlyArray<Appended>> => {
   if (events.length === 0) return [];
-  if (lock) await sql`select pg_advisory_xact_lock(${sql.lit(POSITION_LOCK)})`.execute(trx);
-  const placed = await insertNew(trx, firstOfEach(events));
+  const placed = await insertNew(db, firstOfEach(events), together);
   const known = await firstWith(
-    trx,
+    db,
     events.flatMap(({ id, dedupeHash }) => (dedupeHash === undefined || placed.has(id) ? [] : [dedupeHash])),
   );
   const appended = events.map(({ id, dedupeHash }): Appended => {
     const own = placed.get(id);
     if (own !== undefined) return { ...own, duplicate: false };
     const first = known.get(dedupeHash ?? "");
-    if (first === undefined) throw new BrokenInvariant(`event ${id} was neither appended nor a duplicate`);
+    if (first === undefined) throw forgotten(id);
     return { ...first, duplicate: true };
   });
   assertOrder(appended);
   return appended;
 };
+
+/** A delivery id that expired and was removed right between two of our statements: asked again, it is new. */
+const forgotten = (id: string): DatabaseError =>
+  new DatabaseError({
+    operation: "append",
+    code: SERIALIZATION_FAILURE,
+    transient: true,
+    detail: `the delivery id of event ${id} expired at this moment`,
+    cause: undefined,
+  });
+const SERIALIZATION_FAILURE = "40001";
+
+/** Types of what was appended and not known already. */
+export const newTypes = (
+  events: ReadonlyArray<{ readonly type: string }>,
+  appended: ReadonlyArray<Appended>,
+): ReadonlyArray<string> => events.flatMap(({ type }, i) => (appended[i]?.duplicate === false ? [type] : []));

@@ -1,6 +1,5 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import { newEventId } from "./event-id.ts";
-import type { OpenTransaction } from "./insert.ts";
 import type { RawNotification } from "./model.ts";
 
 /**
@@ -37,14 +36,11 @@ export const keptHeaders = (headers: RawNotification["headers"]): Readonly<Recor
     }),
   );
 
-/** The same id again is a repetition after an uncertain commit. Needs no lock and no order: belongs before `insertEvents` in a transaction. */
-export const insertRaw = async (trx: OpenTransaction, all: ReadonlyArray<RawNotification>): Promise<void> => {
-  if (all.length === 0) return;
-  await sql`
-    insert into raw_notification (id, received_at, registry, headers, body)
-    select * from unnest(
-      ${all.map((raw) => raw.id ?? newEventId())}::uuid[], ${all.map((raw) => raw.receivedAt.toISOString())}::timestamptz[],
-      ${all.map((raw) => raw.registry)}::text[], ${all.map((raw) => JSON.stringify(keptHeaders(raw.headers)))}::jsonb[],
-      ${all.map((raw) => Buffer.from(raw.body.buffer, raw.body.byteOffset, raw.body.byteLength))}::bytea[])
-    on conflict (id) do nothing`.execute(trx);
-};
+/** At least one. The same id again is a repetition after an uncertain commit. */
+export const rawInsert = (all: ReadonlyArray<RawNotification>): RawBuilder<unknown> => sql`
+  insert into raw_notification (id, received_at, registry, headers, body)
+  select * from unnest(
+    ${all.map((raw) => raw.id ?? newEventId())}::uuid[], ${all.map((raw) => raw.receivedAt.toISOString())}::timestamptz[],
+    ${all.map((raw) => raw.registry)}::text[], ${all.map((raw) => JSON.stringify(keptHeaders(raw.headers)))}::jsonb[],
+    ${all.map((raw) => Buffer.from(raw.body.buffer, raw.body.byteOffset, raw.body.byteLength))}::bytea[])
+  on conflict (id) do nothing`;

@@ -1,4 +1,4 @@
-import { type Kysely, type Selectable, sql } from "kysely";
+import { type Kysely, type RawBuilder, type Selectable, sql } from "kysely";
 import type { RecordedEvent } from "./model.ts";
 import type { LogTables } from "./tables.ts";
 
@@ -22,7 +22,7 @@ export interface ReadBackwardOptions {
   readonly types?: ReadonlyArray<string> | undefined;
 }
 
-const toEvent = (row: Selectable<LogTables["event"]>): RecordedEvent => ({
+const toEvent = (row: EventRow): RecordedEvent => ({
   position: row.position,
   id: row.id,
   type: row.type,
@@ -37,18 +37,13 @@ const toEvent = (row: Selectable<LogTables["event"]>): RecordedEvent => ({
   data: row.data,
 });
 
-const page = (db: Kysely<object>, limit: number, types: ReadonlyArray<string> | undefined) => {
-  const query = db.withTables<LogTables>().selectFrom("event").selectAll().limit(Math.min(limit, READ_EVENTS_MAX));
-  return types === undefined ? query : query.where("type", "in", types);
-};
+/** Larger than any position. As text, since no number of JavaScript holds it. */
+const END_OF_LOG = "9223372036854775807";
 
 /** Ascending. */
 export const readForward = async (db: Kysely<object>, options: ReadOptions): Promise<ReadonlyArray<RecordedEvent>> => {
   if (options.types?.length === 0) return [];
-  const rows = await page(db, options.limit, options.types)
-    .where("position", ">", options.after)
-    .orderBy("position", "asc")
-    .execute();
+  const { rows } = await forwardPage(options).execute(db);
   return rows.map(toEvent);
 };
 
@@ -58,9 +53,43 @@ export const readBackward = async (
   options: ReadBackwardOptions,
 ): Promise<ReadonlyArray<RecordedEvent>> => {
   if (options.types?.length === 0) return [];
-  const query = page(db, options.limit, options.types).orderBy("position", "desc");
-  const rows = await (options.before === undefined ? query : query.where("position", "<", options.before)).execute();
+  const { rows } = await backwardPage(options).execute(db);
   return rows.map(toEvent);
+};
+
+type EventRow = Selectable<LogTables["event"]>;
+
+/**
+ * A page of some types is put together from one page of each. Its conditions say no more than `type = t and position > after`, in a
+ * form for which only the index (type, position) gives the order. Said plainly, PostgreSQL believes that the types are
+ * spread evenly and goes through the log by position: over all outcomes since the last push, at every wake of every subscriber (measured:
+ * 166 ms behind 500,000 outcomes, against 0.1 ms so).
+ * @internal
+ */
+export const forwardPage = ({ after, limit, types }: ReadOptions): RawBuilder<EventRow> => {
+  const most = Math.min(limit, READ_EVENTS_MAX);
+  return types === undefined
+    ? sql<EventRow>`select * from event where position > ${after}::bigint order by position limit ${most}::int`
+    : sql<EventRow>`
+        select page.* from unnest(${[...new Set(types)]}::text[]) as wanted (type) cross join lateral (
+          select * from event
+          where (event.type, event.position) > (wanted.type, ${after}::bigint) and event.type <= wanted.type
+          order by event.type, event.position limit ${most}::int
+        ) as page order by page.position limit ${most}::int`;
+};
+
+/** @internal */
+export const backwardPage = ({ before, limit, types }: ReadBackwardOptions): RawBuilder<EventRow> => {
+  const most = Math.min(limit, READ_EVENTS_MAX);
+  const end = before ?? END_OF_LOG;
+  return types === undefined
+    ? sql<EventRow>`select * from event where position < ${end}::bigint order by position desc limit ${most}::int`
+    : sql<EventRow>`
+        select page.* from unnest(${[...new Set(types)]}::text[]) as wanted (type) cross join lateral (
+          select * from event
+          where (event.type, event.position) < (wanted.type, ${end}::bigint) and event.type >= wanted.type
+          order by event.type desc, event.position desc limit ${most}::int
+        ) as page order by page.position desc limit ${most}::int`;
 };
 
 /** Position of the last event, 0 in an empty log. */

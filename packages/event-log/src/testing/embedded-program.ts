@@ -10,13 +10,13 @@ import { openEmbedded } from "../embedded/open.ts";
 const [dataDir = "", role, users] = process.argv.slice(2);
 const say = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const stopped = Effect.callback<void>((resume) => {
-  const timer = setInterval(() => {}, 60_000); // nothing else keeps the process alive
-  // For all of them: a second SIGTERM (timeout(1) sends one to the group, too) must not end us while we close.
-  process.on("SIGTERM", () => {
-    clearInterval(timer);
-    resume(Effect.void);
-  });
+// Before we say anything: whoever hears that we are up may end us at once. For all of them: a second SIGTERM (timeout(1)
+// sends one to the group, too) must not end us while we close.
+const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+const timer = setInterval(() => {}, 60_000); // nothing else keeps the process alive
+process.on("SIGTERM", () => {
+  clearInterval(timer);
+  stop();
 });
 
 const main = Effect.gen(function* () {
@@ -26,9 +26,10 @@ const main = Effect.gen(function* () {
     users: users?.split(","),
   });
   say({ url: Redacted.value(opened.url), adopted: opened.adopted });
-  yield* stopped;
+  yield* Effect.promise(() => stopped);
 }).pipe(
   Effect.scoped,
   Effect.catch((error) => Effect.sync(() => say({ error: error._tag, message: error.message }))),
 );
 await Effect.runPromise(main);
+clearInterval(timer);
