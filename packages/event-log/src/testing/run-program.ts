@@ -4,6 +4,7 @@ import { tmpdir as osTmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { openCheckout, openPath } from "./open-checkout.ts";
 
 /** What `embedded-program.ts` says. */
 export type Said =
@@ -25,13 +26,16 @@ interface Identity {
   readonly tmpdir?: string;
 }
 
-/** Starts a program of this directory with this Node. */
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+/** Starts a program of this directory with this Node. `directory`: where another user can read this one, see `openCheckout`. */
 export const spawnProgram = (
   name: string,
   args: ReadonlyArray<string>,
   { tmpdir = process.env["TMPDIR"], ...identity }: Identity = {},
+  directory = HERE,
 ) =>
-  spawn(process.execPath, ["--conditions=drayage-source", fileURLToPath(new URL(name, import.meta.url)), ...args], {
+  spawn(openPath(process.execPath, directory), ["--conditions=drayage-source", join(directory, name), ...args], {
     ...identity,
     cwd: "/",
     // The cache halves the start of a program, of which the tests make some dozens.
@@ -40,7 +44,8 @@ export const spawnProgram = (
   });
 
 export const runProgram = async (args: ReadonlyArray<string>, identity: Identity = {}): Promise<Program> => {
-  const child = spawnProgram("./embedded-program.ts", args, identity);
+  const directory = identity.uid === undefined ? HERE : await openCheckout();
+  const child = spawnProgram("./embedded-program.ts", args, identity, directory);
   const ended = once(child, "exit");
   for await (const line of createInterface({ input: child.stdout })) {
     const kill = async (signal: NodeJS.Signals): Promise<void> => {
