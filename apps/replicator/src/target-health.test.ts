@@ -41,6 +41,18 @@ describe("a target", () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
   });
 
+  it("has its failed probe rest for longer than the next two waits, shortly after a short outage", () => {
+    const health = downAt(0);
+    const rests = [health.restMs];
+    for (let probe = 0; probe < 6; probe += 1) {
+      health.heard(AWAY, "c", health.probeAt, 0.999_999);
+      rests.push(health.restMs);
+    }
+    expect(rests).toEqual([2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000]);
+    health.heard(ANSWERED, "c", health.probeAt, 0);
+    expect(health.restMs).toBe(2_000);
+  });
+
   it("is not waited for longer because of what failed during the wait", () => {
     const health = downAt(0);
     for (const delivery of ["c", "d", "e"]) health.heard(AWAY, delivery, 100, 0);

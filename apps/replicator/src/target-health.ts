@@ -13,8 +13,12 @@ const RETRY_AFTER_MS_MAX = 300_000;
 /** One delivery that fails may be an image that the registry chokes on; two different ones with no answer between them are an outage. */
 const WITNESSES = 2;
 
-/** How long a delivery rests that was the probe: longer than the wait between two probes, so that the next probe is another one. */
-export const PROBE_REST_MS = 2 * LONGEST_WAIT_MS;
+/**
+ * How long a delivery rests that was the probe, in waits between two probes and at most: so long that the next two probes are other ones, since the
+ * waits double. After a short outage it rests shortly, because it is the last to come.
+ */
+const REST_WAITS = 4;
+const REST_MS_MAX = 2 * LONGEST_WAIT_MS;
 
 /**
  * Whether a target answers at all. While it does not, one delivery at a time probes it, each time another one, so that an image that
@@ -23,6 +27,7 @@ export const PROBE_REST_MS = 2 * LONGEST_WAIT_MS;
 export class TargetHealth {
   readonly #failing = new Set<string>();
   #waits = 0;
+  #wait = FIRST_WAIT_MS;
   #probeAt = 0;
 
   get down(): boolean {
@@ -32,20 +37,25 @@ export class TargetHealth {
   get probeAt(): number {
     return this.down ? this.#probeAt : 0;
   }
+  /** How long the probe that just failed rests. */
+  get restMs(): number {
+    return Math.min(REST_MS_MAX, REST_WAITS * this.#wait);
+  }
   /** `random` in [0, 1): jitter, so that many replicators do not probe in step. */
   heard(sign: TargetSign, delivery: string, now: number, random: number): void {
     if (sign._tag === "Answered") {
       this.#failing.clear();
       this.#waits = 0;
+      this.#wait = FIRST_WAIT_MS;
       this.#probeAt = 0;
     }
     if (sign._tag !== "Away") return;
     if (!this.down) this.#failing.add(delivery);
     // What began before the wait and fails during it tells nothing new.
     if (!this.down || now < this.#probeAt) return;
-    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#waits);
+    this.#wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#waits);
     const asked = Math.min(sign.retryAfterMs ?? 0, RETRY_AFTER_MS_MAX);
     this.#waits += 1;
-    this.#probeAt = now + Math.max(wait * (0.5 + random / 2), asked);
+    this.#probeAt = now + Math.max(this.#wait * (0.5 + random / 2), asked);
   }
 }

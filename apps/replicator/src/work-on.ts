@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule";
 import { countOutcome } from "./count.ts";
 import { keepLease, LEASE_MS, leasedBus } from "./lease.ts";
 import { type Done, type Replicate, replicate } from "./replicate.ts";
-import { PROBE_REST_MS, type TargetHealth } from "./target-health.ts";
+import type { TargetHealth } from "./target-health.ts";
 
 /** How long we stay quiet when the bus itself cannot be reached. */
 export const BUS_RETRY_MS = 1_000;
@@ -28,7 +28,7 @@ export const workOn = (context: Replicate, health: TargetHealth, item: WorkItem)
     health.heard(done.target, item.delivery, now, yield* Random.next);
     // That the target is away is on record already: a probe tells nothing new about its own delivery, so it is handed back untouched.
     if (isProbe && done.target._tag === "Away" && done.outcome._tag === "Failed") {
-      return yield* patiently(context.bus.release(item, new Date(now + PROBE_REST_MS)));
+      return yield* patiently(context.bus.release(item, new Date(now + health.restMs)));
     }
     yield* report(context.bus, item, done.outcome);
     countOutcome(done.outcome, (now - startedAt) / 1000);
