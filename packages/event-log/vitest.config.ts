@@ -5,6 +5,10 @@ const BESIDE = 3;
 
 export default defineProject({
   ssr: { resolve: { conditions: ["drayage-source"] } },
-  // On a machine that is busy with other tests everything takes many times as long; no test is about time.
-  test: { testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: BESIDE },
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxConcurrency: BESIDE,
+    globalSetup: "./src/testing/global-server.ts",
+  },
 });

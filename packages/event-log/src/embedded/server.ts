@@ -27,7 +27,7 @@ const LEFTOVERS_MS = 15_000;
 const LEFTOVERS = /shared memory block|lock file "[^"]*" already exists/;
 const POLL_MS = 20;
 /** A server makes its socket before it recovers, so within moments. One without will never take a connection. */
-const SOCKET_MISSING_MS = 5_000;
+const SOCKET_MISSING_MS = 3_000;
 /** A fast shutdown writes a checkpoint of at most 64 MB of buffers. */
 const FAST_STOP_MS = 30_000;
 /** An immediate shutdown writes nothing. */

@@ -1,58 +1,12 @@
-import { readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import * as Effect from "effect/Effect";
-import * as Exit from "effect/Exit";
 import * as Redacted from "effect/Redacted";
-import * as Scope from "effect/Scope";
 import pg from "pg";
 import { afterAll } from "vitest";
-import { layoutOf } from "../embedded/cluster.ts";
-import { openEmbedded } from "../embedded/open.ts";
-import { findPostmaster } from "../embedded/postmaster.ts";
-import { running } from "../embedded/process.ts";
-import { stopServer } from "../embedded/server.ts";
-import { seedCluster } from "./cluster-template.ts";
-
-/** One embedded server for all tests of a file, as durable as in production; started by the first test that asks. */
-interface TestServer {
-  /** Of the maintenance database. */
-  readonly url: Redacted.Redacted<string>;
-  readonly dataDir: string;
-  readonly stop: () => Promise<void>;
-}
-
-const PREFIX = "drayage-test-";
-
-/** A run that was killed leaves its server and its files. Its successor takes them away. */
-const removeLeftovers = async (): Promise<void> => {
-  for (const name of readdirSync(tmpdir())) {
-    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
-    if (!Number.isInteger(pid) || (await running(pid)) !== undefined) continue;
-    const dataDir = join(tmpdir(), name);
-    const server = await findPostmaster(layoutOf(dataDir).cluster);
-    if (server !== undefined) await stopServer(server);
-    await rm(dataDir, { recursive: true, force: true });
-  }
-};
-
-const start = async (): Promise<TestServer> => {
-  await removeLeftovers();
-  const dataDir = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
-  await seedCluster(dataDir);
-  const scope = Scope.makeUnsafe();
-  const server = await Effect.runPromise(Scope.provide(openEmbedded({ dataDir, role: "owner" }), scope));
-  const stop = async (): Promise<void> => {
-    await Effect.runPromise(Scope.close(scope, Exit.void));
-    await rm(dataDir, { recursive: true, force: true });
-  };
-  return { url: server.url, dataDir, stop };
-};
+import { startTestServer, type TestServer } from "./start-server.ts";
+import { TEST_SERVER } from "./test-server-url.ts";
 
 let server: Promise<TestServer> | undefined;
 
-/** Imported by a test file, this module stops the server after its last test. */
+/** Imported by a test file, this module stops the server that it has started after the last test of the file. */
 afterAll(async () => {
   const started = server;
   await spare?.catch(() => {});
@@ -61,8 +15,11 @@ afterAll(async () => {
   await (await started)?.stop();
 }, 60_000);
 
+/** That of the global setup, if there is one, else one for this file, started by the first test that asks. */
 export const testServer = (): Promise<TestServer> => {
-  server ??= start();
+  const given = process.env[TEST_SERVER];
+  server ??=
+    given === undefined ? startTestServer() : Promise.resolve({ url: Redacted.make(given), stop: async () => {} });
   return server;
 };
 
