@@ -37,8 +37,9 @@ it("a server ends at once when the lock is lost: who took it cannot see that it 
   // Stands for a server: called as one, and it ends by the signal that PostgreSQL takes for "immediately".
   const directory = await mkdtemp(join(tmpdir(), "supervise-"));
   const program = join(directory, "postgres");
-  await copyFile(process.execPath, program);
-  const child = spawn(program, ["-e", "setInterval(() => {}, 1000)"]);
+  // Not Node: that gives its process another name once it runs, and a server is known by its name.
+  await copyFile("/bin/sleep", program);
+  const child = spawn(program, ["600"]);
   const ended = once(child, "exit");
   const started = await new Promise<number>((resolve) => child.once("spawn", () => resolve(child.pid ?? 0)));
   const owned: Owned = { server: { pid: started, started: undefined }, socketDirectory: "", held: true };
