@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import type { RegistryConfig } from "@drayage/config";
 import { EventLog, eventLogMigrations, LogUnavailable, layerDatabase } from "@drayage/event-log";
 import { createTestDatabase, layerTestLog } from "@drayage/event-log/testing";
+import type { NotificationSecrets } from "@drayage/oci-core";
 import { loggingTo, logSettings, prometheusText } from "@drayage/runtime";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -13,19 +14,28 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type IngestOptions, ingest } from "./ingest.ts";
 
 const SECRETS = { old: "old-s3cret", current: "current-s3cret", hmac: "hmac-s3cret" };
-const registry = (name: string, more: Partial<RegistryConfig>): readonly [string, RegistryConfig] => [
-  name,
-  {
+const registry = (
+  name: string,
+  more: {
+    readonly type?: "oci" | "artifactory";
+    readonly notifications?: NotificationSecrets;
+  },
+): readonly [string, RegistryConfig] => {
+  const common = {
     name,
-    type: "oci",
     url: new URL("http://127.0.0.1:1"),
     auth: [],
-    access: "repository-path",
-    notifications: { scheme: "shared-secret", secrets: [] },
+    notifications: more.notifications ?? { scheme: "shared-secret" as const, secrets: [] },
     traits: {},
-    ...more,
-  },
-];
+    network: {},
+  };
+  return [
+    name,
+    more.type === "artifactory"
+      ? { ...common, type: "artifactory", access: "repository-path" }
+      : { ...common, type: "oci" },
+  ];
+};
 const secret = (scheme: "shared-secret" | "hmac-sha256", ...secrets: ReadonlyArray<string>) => ({
   scheme,
   secrets: secrets.map((text) => Redacted.make(text)),

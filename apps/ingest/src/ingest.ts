@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Config } from "@drayage/config";
 import { EventLog, newEventId } from "@drayage/event-log";
-import { adapterOf } from "@drayage/registries";
+import { notificationReaderOf } from "@drayage/registries";
 import {
   answerJson,
   type HttpServer,
@@ -16,9 +16,11 @@ import * as LogLevel from "effect/LogLevel";
 import * as References from "effect/References";
 import type * as Scope from "effect/Scope";
 import { bodyBudget } from "./body-budget.ts";
+import { listenToRegistries } from "./listen.ts";
 import { rarely } from "./rarely.ts";
-import { type AppendResult, type Received, type Receiver, receive } from "./receive.ts";
+import { type Receiver, receive } from "./receive.ts";
 import { problemOf, REFUSALS } from "./refusal.ts";
+import type { AppendResult, Received } from "./take.ts";
 
 export interface IngestOptions {
   readonly config: Pick<Config, "http" | "registries">;
@@ -38,7 +40,7 @@ const LOG_EVERY_MS = 60_000;
 
 /**
  * Notifications in, facts out: `POST /notifications/{registry}`, answered with 202 after the append is durable (invariant 1), until the scope
- * closes. All registries share the port.
+ * closes. All registries share the port. What registries do not post is listened to beside it: subscriptions, queues, polling.
  */
 export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, ListenFailed, Scope.Scope | EventLog> =>
   Effect.gen(function* () {
@@ -46,12 +48,12 @@ export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, Listen
     const run = Effect.runPromiseWith(yield* Effect.context<never>());
     const append: Receiver["append"] = (events, raw) =>
       run(
-        log.append(events, { raw }).pipe(
+        log.append(events, raw === undefined ? {} : { raw }).pipe(
           Effect.map((appended): AppendResult => ({ _tag: "Appended", appended })),
           Effect.catchTags({
             LogUnavailable: (error) =>
               Effect.as(
-                Effect.logWarning("a notification was not stored", { registry: raw.registry, why: error.message }),
+                Effect.logWarning("a notification was not stored", { registry: raw?.registry, why: error.message }),
                 {
                   _tag: "Unavailable",
                 } as AppendResult,
@@ -61,8 +63,9 @@ export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, Listen
         ),
       );
     const receiver: Receiver = {
-      registries: options.config.registries,
-      adapterOf,
+      readers: new Map(
+        Object.entries(options.config.registries).map(([name, registry]) => [name, notificationReaderOf(registry)]),
+      ),
       append,
       newId: newEventId,
       now: Date.now,
@@ -71,6 +74,7 @@ export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, Listen
     };
     const tells = yield* References.MinimumLogLevel;
     const tell = reporter(options, receiver.now, LogLevel.isLessThanOrEqualTo(tells, "Debug"));
+    yield* listenToRegistries({ config: options.config, intake: receiver, tell });
     const { host, port } = options.config.http.ingest;
     return yield* httpServer({
       name: "ingest",

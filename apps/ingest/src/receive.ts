@@ -1,52 +1,13 @@
 import type { IncomingMessage } from "node:http";
-import type { Config, RegistryConfig } from "@drayage/config";
-import type { Appended, NewEvent, RawNotification } from "@drayage/event-log";
-import type { Adapter, NotificationRequest } from "@drayage/oci-core";
+import type { NotificationReader } from "@drayage/oci-core";
 import { isLocalRequest, readBody } from "@drayage/runtime";
 import { addressOf } from "./address.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import { eventsOf, traceparentOf } from "./events.ts";
-import type { RefusalReason } from "./refusal.ts";
+import { type Intake, type Received, refused, take } from "./take.ts";
 
-/** What came of a request. */
-export type Received =
-  | {
-      readonly _tag: "Accepted";
-      readonly registry: string;
-      readonly events: ReadonlyArray<NewEvent>;
-      readonly appended: ReadonlyArray<Appended>;
-      readonly warnings: ReadonlyArray<string>;
-    }
-  /** Understood, and nothing to append. `unparseable`: the body is a notification, but nothing in it could be read. */
-  | {
-      readonly _tag: "Ignored";
-      readonly registry: string;
-      readonly reason: string;
-      readonly unparseable: boolean;
-      readonly warnings: ReadonlyArray<string>;
-    }
-  /** `registry` is undefined for a name that is not configured: a sender must not choose labels of ours. */
-  | {
-      readonly _tag: "Refused";
-      readonly registry: string | undefined;
-      readonly reason: RefusalReason;
-      readonly detail: string;
-    }
-  /** The sender hung up before the body had come. */
-  | { readonly _tag: "Gone" };
-
-export type AppendResult =
-  | { readonly _tag: "Appended"; readonly appended: ReadonlyArray<Appended> }
-  | { readonly _tag: "Unavailable" }
-  | { readonly _tag: "Invalid"; readonly detail: string };
-
-export interface Receiver {
-  readonly registries: Config["registries"];
-  readonly adapterOf: (type: RegistryConfig["type"]) => Adapter;
-  /** Resolves after the events are durable. Never rejects for what may happen in operation. */
-  readonly append: (events: ReadonlyArray<NewEvent>, raw: RawNotification) => Promise<AppendResult>;
-  readonly newId: () => string;
-  readonly now: () => number;
+export interface Receiver extends Intake {
+  /** How each registry is read, by its name. */
+  readonly readers: ReadonlyMap<string, NotificationReader>;
   readonly budget: BodyBudget;
   /** For a whole body; undefined for the default of `readBody`. */
   readonly bodyTimeoutMs: number | undefined;
@@ -64,20 +25,17 @@ export const receive = async (receiver: Receiver, request: IncomingMessage): Pro
   if (address._tag === "NoSuchPath")
     return refused(undefined, "no-such-path", "Notifications go to POST /notifications/{registry}.");
   if (request.method !== "POST") return refused(undefined, "method", "Notifications are sent with POST.");
-  const settings = Object.hasOwn(receiver.registries, address.registry)
-    ? receiver.registries[address.registry]
-    : undefined;
-  if (settings === undefined) {
+  const name = address.registry;
+  const reader = receiver.readers.get(name);
+  if (reader === undefined) {
     return refused(
       undefined,
       "unknown-registry",
       "No registry of this name is configured (registries in drayage.yaml).",
     );
   }
-  const { name, notifications } = settings;
-  const adapter = receiver.adapterOf(settings.type);
   const headers = headersOf(request);
-  const open = notifications.secrets.length === 0;
+  const open = reader.proof === "nothing";
   if (open && !isLocalRequest(request)) {
     return refused(
       name,
@@ -89,16 +47,18 @@ export const receive = async (receiver: Receiver, request: IncomingMessage): Pro
     return refused(name, "content-type", "Send the body as application/json, not compressed.");
   }
   // A secret in a header is checked before anybody may send us a body; a signature needs the body.
-  const believed = (body: Uint8Array): boolean => open || adapter.authenticate({ headers, body }, notifications);
+  const believed = (body: Uint8Array): boolean | Promise<boolean> => open || reader.authenticate({ headers, body });
   const badSecret = () =>
     refused(
       name,
       "bad-secret",
-      `The secret or signature is not one of registries.${name}.notifications (${notifications.scheme}).`,
+      `The secret or signature is not one of registries.${name}.notifications (${reader.scheme}).`,
     );
-  if (notifications.scheme === "shared-secret" && !believed(NO_BYTES)) return badSecret();
+  // A secret in a header is checked before anybody may send us a body; a signature needs the body.
+  const early = reader.proof === "by-headers";
+  if (early && !(await believed(NO_BYTES))) return badSecret();
 
-  const bytesMax = adapter.notificationBytesMax;
+  const { bytesMax } = reader;
   const expected = Math.min(Number(headers["content-length"] ?? bytesMax), bytesMax);
   const received = await receiver.budget.within(Number.isNaN(expected) ? bytesMax : expected, async () => {
     const body = await readBody(request, { bytesMax, timeoutMs: receiver.bodyTimeoutMs });
@@ -110,58 +70,14 @@ export const receive = async (receiver: Receiver, request: IncomingMessage): Pro
       case "TooLarge":
         return refused(name, "too-large", `A notification of this registry has at most ${body.limit} bytes.`);
       case "Body":
-        return believed(body.bytes) ? take(receiver, settings, adapter, { headers, body: body.bytes }) : badSecret();
+        if (!early && !(await believed(body.bytes))) return badSecret();
+        return take(receiver, name, reader, { headers, body: body.bytes });
     }
   });
   return received ?? refused(name, "too-busy", "Too many bodies are being read; come again.");
 };
 
-/** What is believed is read and stored. */
-const take = async (
-  receiver: Receiver,
-  settings: RegistryConfig,
-  adapter: Adapter,
-  request: NotificationRequest,
-): Promise<Received> => {
-  const registry = settings.name;
-  const parsed = adapter.parse(request);
-  if (parsed._tag === "Unparseable") return refused(registry, "unparseable", parsed.reason);
-  const warnings = parsed.warnings ?? [];
-  const { notifications, ignored } = parsed;
-  if (notifications.length === 0 && warnings.length === 0) {
-    const reason = [...new Set(ignored)].slice(0, REASONS_MAX).join("; ");
-    return { _tag: "Ignored", registry, reason: reason === "" ? "no events" : reason, unparseable: false, warnings };
-  }
-  const id = receiver.newId();
-  const raw: RawNotification = {
-    id,
-    registry,
-    receivedAt: new Date(receiver.now()),
-    headers: request.headers,
-    body: request.body,
-  };
-  const traceparent = traceparentOf(request.headers["traceparent"]);
-  // The id of the raw notification is the correlation id of all that came of it.
-  const events = eventsOf(notifications, { registry, correlationId: id, traceparent });
-  const result = await receiver.append(events, raw);
-  if (result._tag === "Unavailable")
-    return refused(registry, "log-unavailable", "The notification was not stored; send it again.");
-  if (result._tag === "Invalid") return refused(registry, "unparseable", result.detail);
-  // An answer of 400 would make distribution send the same body for ever, with all later ones behind it.
-  if (events.length === 0) return { _tag: "Ignored", registry, reason: "unparseable", unparseable: true, warnings };
-  return { _tag: "Accepted", registry, events, appended: result.appended, warnings };
-};
-
-/** Reasons told to the sender; more say nothing new. */
-const REASONS_MAX = 5;
 const NO_BYTES = new Uint8Array();
-
-const refused = (registry: string | undefined, reason: RefusalReason, detail: string): Received => ({
-  _tag: "Refused",
-  registry,
-  reason,
-  detail,
-});
 
 const isPlain = (encoding: string | undefined): boolean =>
   encoding === undefined || encoding.trim().toLowerCase() === "identity";

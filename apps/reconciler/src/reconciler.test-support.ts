@@ -164,9 +164,9 @@ export const contextOf = Effect.fnUntraced(function* (
     type: "oci",
     url,
     auth: [],
-    access: "repository-path",
     notifications: { scheme: "shared-secret", secrets: [] },
     traits: {},
+    network: {},
   });
   const config: Config = {
     instance: "test",

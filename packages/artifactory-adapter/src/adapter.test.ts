@@ -9,6 +9,7 @@ import { artifactoryAdapter } from "./adapter.ts";
 import { artifactoryBase } from "./catalog.ts";
 
 const PASSWORD = "t0ken";
+const OPTIONS = { secrets: { scheme: "shared-secret", secrets: [] } } as const;
 const AUTHORIZATION = `Basic ${Buffer.from(`sync:${PASSWORD}`).toString("base64")}`;
 
 /** A platform host that answers these paths (with query) to whoever has the password, and records what it was asked. */
@@ -44,7 +45,7 @@ const settings = (url: URL, ...passwords: ReadonlyArray<string>) => ({
 
 const repositories = (url: URL, ...passwords: ReadonlyArray<string>) =>
   Effect.runPromise(
-    artifactoryAdapter.connect(settings(url, ...passwords)).pipe(
+    artifactoryAdapter.connect(settings(url, ...passwords), OPTIONS).pipe(
       Effect.flatMap((registry) => Stream.runCollect(registry.repositories())),
       Effect.scoped,
       Effect.result,
@@ -109,7 +110,7 @@ it("pages through tags although the link lacks the repository key (RTFACT-18971)
   const repository = parseRepositoryName("docker-local/web");
   if (repository === undefined) throw new Error("a test needs a name");
   const tags = await Effect.runPromise(
-    artifactoryAdapter.connect(settings(new URL("/artifactory", art.url), PASSWORD)).pipe(
+    artifactoryAdapter.connect(settings(new URL("/artifactory", art.url), PASSWORD), OPTIONS).pipe(
       Effect.flatMap((registry) => Stream.runCollect(registry.tags(repository))),
       Effect.scoped,
     ),

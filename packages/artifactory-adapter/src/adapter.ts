@@ -1,4 +1,11 @@
-import { type Adapter, connectRegistry, type RegistryTraits, STANDARD_TRAITS } from "@drayage/oci-core";
+import {
+  type Adapter,
+  connectRegistry,
+  type NotificationSecrets,
+  proofOf,
+  type RegistryTraits,
+  STANDARD_TRAITS,
+} from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
 import { authenticateArtifactory } from "./authenticate.ts";
 import { repositoriesOf } from "./catalog.ts";
@@ -25,19 +32,28 @@ const traits: RegistryTraits = {
   repositoryKey: true,
 };
 
+/** What only `type: artifactory` has in the configuration. */
+export interface ArtifactoryOptions {
+  readonly secrets: NotificationSecrets;
+}
+
 /**
  * JFrog Artifactory by repository path: `https://host/v2/<key>/<image>`. Manifests, blobs and tags are the standard client's, which keeps its
  * own path where the `Link` of Artifactory lacks the key (RTFACT-18971).
  */
-export const artifactoryAdapter: Adapter = {
+export const artifactoryAdapter: Adapter<ArtifactoryOptions> = {
   type: "artifactory",
   traits,
   connect: (settings) =>
     connectRegistry({ ...settings, url: new URL(settings.url.origin), traits: { ...traits, ...settings.traits } }).pipe(
       Effect.map((registry) => ({ ...registry, repositories: () => repositoriesOf(settings) })),
     ),
-  // Captured bodies are below 1 KiB, a custom template at most 50 KiB (facts/artifactory.md 1.3).
-  notificationBytesMax: 256 * 1024,
-  authenticate: authenticateArtifactory,
-  parse: parseArtifactory,
+  notifications: ({ secrets }) => ({
+    // Captured bodies are below 1 KiB, a custom template at most 50 KiB (facts/artifactory.md 1.3).
+    bytesMax: 256 * 1024,
+    proof: proofOf(secrets),
+    scheme: secrets.scheme,
+    authenticate: (request) => authenticateArtifactory(request, secrets),
+    parse: parseArtifactory,
+  }),
 };

@@ -1,2 +1,2 @@
 /** JFrog Artifactory (`type: artifactory`): its traits, its webhooks, its catalogue. */
-export { artifactoryAdapter } from "./adapter.ts";
+export { type ArtifactoryOptions, artifactoryAdapter } from "./adapter.ts";

@@ -207,9 +207,6 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     url: http://127.0.0.1:5000
     auth: [{ accessToken: x }, { token: t }]
     poll: { every: 60s }
-    tls: { ca: ./ca.pem }
-    proxy: http://proxy:3128
-    endpoint: https://10.0.0.7
     createRepositories: {}
     notifications: { subscription: s, push: {} }
     limits: { bandwidth: 100MiB/s }
@@ -218,14 +215,11 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     [
       `drayage.yaml:5:12: registries.lab.auth[0]: authentication by a cloud (\`google\`, \`aws\`) ${NOT_AVAILABLE}. Use a username and a password, or a token`,
       `drayage.yaml:6:5: registries.lab.poll: polling ${NOT_AVAILABLE}. Use notifications, and \`reconcile\` for what they miss`,
-      `drayage.yaml:7:5: registries.lab.tls: \`tls\` ${NOT_AVAILABLE}. Set NODE_EXTRA_CA_CERTS for a certificate authority of your own`,
-      `drayage.yaml:8:5: registries.lab.proxy: \`proxy\` ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:9:5: registries.lab.endpoint: \`endpoint\` ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:10:5: registries.lab.createRepositories: creating repositories ${NOT_AVAILABLE}. Create them before the first copy`,
-      `drayage.yaml:11:22: registries.lab.notifications.subscription: a notification subscription ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:11:39: registries.lab.notifications.push: notification by Pub/Sub push ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:12:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
-      `drayage.yaml:13:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
+      `drayage.yaml:7:5: registries.lab.createRepositories: creating repositories ${NOT_AVAILABLE}. Create them before the first copy`,
+      `drayage.yaml:8:22: registries.lab.notifications.subscription: a notification subscription ${NOT_AVAILABLE}. Remove the key`,
+      `drayage.yaml:8:39: registries.lab.notifications.push: notification by Pub/Sub push ${NOT_AVAILABLE}. Remove the key`,
+      `drayage.yaml:9:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
+      `drayage.yaml:10:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
     ],
   ],
   "keys of a route": [

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Route, TagSelection } from "@drayage/domain";
-import type { NotificationSecrets, RegistryAuth } from "@drayage/oci-core";
 import * as Redacted from "effect/Redacted";
-import type { Config, RegistryConfig } from "./model.ts";
+import type { Config } from "./model.ts";
+import { buildRegistry } from "./registry/registry.ts";
 import type { WireHead, WireRoute } from "./wire.ts";
 
 /** The name of a route that was given none: `lab-to-prod`, `lab-to-eu-us`. */
@@ -41,7 +41,7 @@ export const buildConfig = (head: WireHead, routes: ReadonlyArray<Route>, direct
     dataDir: resolve(directory, head.dataDir),
     http: head.http,
     registries: Object.fromEntries(
-      Object.entries(head.registries).map(([name, wire]) => [name, buildRegistry(name, wire)]),
+      Object.entries(head.registries).map(([name, wire]) => [name, buildRegistry(wire, { name, directory })]),
     ),
     routes,
     guard: { perRepository: head.guard.perRepository, perTarget: head.guard.perTarget },
@@ -50,42 +50,6 @@ export const buildConfig = (head: WireHead, routes: ReadonlyArray<Route>, direct
     admin: head.admin,
   };
   return { ...config, revision: revisionOf(config) };
-};
-
-type WireRegistry = WireHead["registries"][string];
-const buildRegistry = (name: string, wire: WireRegistry): RegistryConfig => ({
-  name,
-  type: wire.type,
-  url: wire.url,
-  auth: buildAuth(name, wire.auth),
-  realms: wire.realms,
-  access: wire.access,
-  notifications: buildSecrets(name, wire.notifications),
-  traits: {
-    ...(wire.limits.concurrency === undefined ? {} : { concurrency: wire.limits.concurrency }),
-    ...(wire.limits.requestsPerSecond === undefined ? {} : { requestsPerSecond: wire.limits.requestsPerSecond }),
-  },
-});
-const buildAuth = (registry: string, auth: WireRegistry["auth"]): RegistryConfig["auth"] => {
-  if (auth === "docker-config") return auth;
-  if (auth === "anonymous") return [{ _tag: "Anonymous" }];
-  return (Array.isArray(auth) ? auth : [auth]).map(
-    (one): RegistryAuth =>
-      "token" in one
-        ? { _tag: "Bearer", token: Redacted.make(one.token, { label: `${registry} token` }) }
-        : {
-            _tag: "Basic",
-            username: one.username,
-            password: Redacted.make(one.password, { label: `${registry} password` }),
-          },
-  );
-};
-const buildSecrets = (registry: string, wire: WireRegistry["notifications"]): NotificationSecrets => {
-  const secrets = wire.secret === undefined ? [] : Array.isArray(wire.secret) ? wire.secret : [wire.secret];
-  return {
-    scheme: wire.scheme,
-    secrets: secrets.map((text) => Redacted.make(text, { label: `${registry} notification secret` })),
-  };
 };
 
 /** 48 bits: enough to tell the revisions of one installation apart, short enough to read out. */

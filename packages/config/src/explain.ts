@@ -25,6 +25,9 @@ const explain = (issue: WireIssue, raw: unknown, base: Path): ReadonlyArray<Find
         mend: suggest(key, knownKeys(path)),
       }));
     case "invalid_union":
+      // No form has this word in the key that tells the forms apart.
+      if ("options" in issue && issue.errors.length === 0)
+        return [wrongWord(path, valueAt(raw, path), issue.options ?? [])];
       return explainUnion(issue.errors, raw, path);
     case "invalid_key":
       return issue.issues.map((inner) => ({ path, atKey: true, message: inner.message, mend: mendOf(inner) }));

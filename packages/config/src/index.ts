@@ -1,6 +1,15 @@
 /** drayage.yaml: found, read, checked, and turned into one typed value. */
 export { DEFAULT_FILE, type Loaded, type LoadOptions, loadConfig } from "./load.ts";
-export type { AdminToken, Config, Listen, RegistryConfig } from "./model.ts";
+export type {
+  AdminToken,
+  ArtifactoryRegistryConfig,
+  Config,
+  Listen,
+  NetworkConfig,
+  OciRegistryConfig,
+  RegistryCommon,
+  RegistryConfig,
+} from "./model.ts";
 export { ConfigError, formatProblem, type Problem } from "./problem.ts";
 export { jsonSchema, referenceMarkdown } from "./reference.ts";
 export { compiledRoutes, REGISTRY_TYPES, registryLookup } from "./registry-types.ts";

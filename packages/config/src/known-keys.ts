@@ -12,6 +12,7 @@ export interface SchemaNode {
   readonly additionalProperties?: SchemaNode | boolean | undefined;
   readonly items?: SchemaNode | undefined;
   readonly anyOf?: ReadonlyArray<SchemaNode> | undefined;
+  readonly oneOf?: ReadonlyArray<SchemaNode> | undefined;
   readonly required?: ReadonlyArray<string> | undefined;
 }
 
@@ -23,7 +24,10 @@ export const documentSchemaNode = (): SchemaNode => {
 };
 
 /** The node itself and, where there is a choice, each of its forms. */
-export const formsOf = (node: SchemaNode): ReadonlyArray<SchemaNode> => [node, ...(node.anyOf ?? []).flatMap(formsOf)];
+export const formsOf = (node: SchemaNode): ReadonlyArray<SchemaNode> => [
+  node,
+  ...[...(node.anyOf ?? []), ...(node.oneOf ?? [])].flatMap(formsOf),
+];
 
 /** Keys that may stand at a path of drayage.yaml. */
 export const knownKeys = (path: Path): ReadonlyArray<string> => {

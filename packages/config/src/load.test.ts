@@ -113,7 +113,7 @@ describe("a sound configuration", () => {
       type: "oci",
       url: new URL("http://127.0.0.1:5000"),
       auth: [{ _tag: "Anonymous" }],
-      access: "repository-path",
+      network: {},
       realms: [],
       notifications: { scheme: "shared-secret", secrets: [] },
       traits: {},

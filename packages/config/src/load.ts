@@ -8,7 +8,7 @@ import { includedFiles } from "./include.ts";
 import type { Config } from "./model.ts";
 import { ConfigError, type Finding, type Problem } from "./problem.ts";
 import { type ReadFile, readSource } from "./read-file.ts";
-import { REGISTRY_TYPES } from "./registry-types.ts";
+import { isRegistryType, REGISTRY_TYPES } from "./registry-types.ts";
 import {
   checkHead,
   checkRoute,
@@ -149,8 +149,7 @@ const lookupOf = (main: ReadFile): RegistryLookup => {
   const registries = field(main.value, "registries");
   return (name) => {
     const type = field(field(registries, name), "type");
-    if (type === "oci" || type === "artifactory") return REGISTRY_TYPES[type];
-    return undefined;
+    return isRegistryType(type) ? REGISTRY_TYPES[type] : undefined;
   };
 };
 

@@ -25,17 +25,45 @@ export interface Listen {
   readonly host: string;
   readonly port: number;
 }
-export interface RegistryConfig {
+/** One registry. Its form follows from its type; what all have is in `RegistryCommon`. */
+export type RegistryConfig = OciRegistryConfig | ArtifactoryRegistryConfig;
+
+/** What every type of registry has. */
+export interface RegistryCommon {
   readonly name: string;
-  readonly type: "oci" | "artifactory";
   readonly url: URL;
-  readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
   /** Hosts of token servers on another site that may get the credentials. */
   readonly realms?: ReadonlyArray<string> | undefined;
-  /** Artifactory only in this version; `repository-path` everywhere else. */
+  readonly traits: Partial<RegistryTraits>;
+  readonly network: NetworkConfig;
+}
+
+/** Any registry of the distribution specification. */
+export interface OciRegistryConfig extends RegistryCommon {
+  readonly type: "oci";
+  readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
+  readonly notifications: NotificationSecrets;
+}
+
+/** JFrog Artifactory. */
+export interface ArtifactoryRegistryConfig extends RegistryCommon {
+  readonly type: "artifactory";
+  readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
   readonly access: "repository-path";
   readonly notifications: NotificationSecrets;
-  readonly traits: Partial<RegistryTraits>;
+}
+
+/** How connections are made: as `NetworkSettings` of oci-core, with absolute paths of PEM files, which are read when the registry is opened. */
+export interface NetworkConfig {
+  readonly tls?:
+    | {
+        readonly ca?: string | undefined;
+        readonly clientCert?: string | undefined;
+        readonly clientKey?: string | undefined;
+      }
+    | undefined;
+  readonly proxy?: Redacted.Redacted<string> | undefined;
+  readonly endpoint?: URL | undefined;
 }
 export interface AdminToken {
   readonly name: string;

@@ -7,6 +7,9 @@ export const REGISTRY_TYPES: Readonly<Record<RegistryConfig["type"], { readonly 
   artifactory: { repositoryKey: true },
 };
 
+export const isRegistryType = (word: unknown): word is RegistryConfig["type"] =>
+  typeof word === "string" && Object.hasOwn(REGISTRY_TYPES, word);
+
 /** For the functions of the domain that ask whether names of a registry begin with a repository key. */
 export const registryLookup =
   (config: Pick<Config, "registries">): RegistryLookup =>

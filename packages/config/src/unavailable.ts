@@ -67,13 +67,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
   { path: ["registries", "*", "notifications", "push"], what: "notification by Pub/Sub push", mend: REMOVE },
   { path: ["registries", "*", "poll"], what: "polling", mend: "Use notifications, and `reconcile` for what they miss" },
   {
-    path: ["registries", "*", "tls"],
-    what: "`tls`",
-    mend: "Set NODE_EXTRA_CA_CERTS for a certificate authority of your own",
-  },
-  { path: ["registries", "*", "proxy"], what: "`proxy`", mend: REMOVE },
-  { path: ["registries", "*", "endpoint"], what: "`endpoint`", mend: REMOVE },
-  {
     path: ["registries", "*", "createRepositories"],
     what: "creating repositories",
     mend: "Create them before the first copy",

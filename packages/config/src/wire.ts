@@ -4,25 +4,9 @@
  */
 import { Cron } from "croner";
 import * as z from "zod";
-import { parseDuration } from "./units.ts";
+import { registrySchema } from "./registry/registry.ts";
+import { checked, duration, matching, name } from "./text.ts";
 
-/** A string with a check of its own. The message must not repeat the value: it may have come from a secret. */
-const checked = <A>(read: (text: string) => A | undefined, message: string, mend: string) =>
-  z.string().transform((text, context): A => {
-    const value = read(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: "custom", message, params: { mend } });
-    return z.NEVER;
-  });
-const matching = (pattern: RegExp, message: string, mend: string) =>
-  checked((text) => (pattern.test(text) ? text : undefined), message, mend);
-
-const duration = checked(parseDuration, "not a duration", 'Write a number with a unit (ms, s, m, h, d), e.g. "10m"');
-const name = matching(
-  /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-  "not a name",
-  "Use at most 63 letters, digits, dots, underscores and hyphens, beginning with a letter or digit",
-);
 const cron = checked(readCron, "not a cron expression", 'Write five fields, e.g. "0 3 * * *", or "off"');
 function readCron(text: string): { readonly cron: string | undefined } | undefined {
   if (text === "off") return { cron: undefined };
@@ -54,79 +38,6 @@ const listen = (defaultPort: number) =>
       port: port.prefault(defaultPort).describe("Port. 0 takes any free one."),
     })
     .prefault({});
-
-const url = checked(
-  readUrl,
-  "not the address of a registry",
-  "Write only scheme, host and port, e.g. https://registry.example.com",
-);
-function readUrl(text: string): URL | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const parsed = new URL(text);
-  const bare = parsed.pathname === "/" && parsed.search === "" && parsed.hash === "";
-  const anonymous = parsed.username === "" && parsed.password === "";
-  return bare && anonymous && /^https?:$/.test(parsed.protocol) ? parsed : undefined;
-}
-
-const credentials = z.union([
-  z.strictObject({
-    username: z.string().min(1).describe("User or robot account."),
-    password: z
-      .string()
-      .min(1)
-      .describe(`Password or access token. Keep it out of the file: \`\${env:NAME}\` or \`\${file:PATH}\`.`),
-  }),
-  z.strictObject({ token: z.string().min(1).describe("Sent as it is, as a bearer token.") }),
-]);
-const auth = z
-  .union([z.enum(["anonymous", "docker-config"]), credentials, z.array(credentials).min(1)])
-  .prefault("anonymous")
-  .describe(
-    "How we prove who we are: `anonymous`, `docker-config` (~/.docker/config.json and its helpers), `{ username, password }`, `{ token }`, or a list of these that is tried in order (rotation).",
-  );
-
-const secret = z.string().min(1);
-const notifications = z
-  .strictObject({
-    secret: z
-      .union([secret, z.array(secret).min(1)])
-      .optional()
-      .describe(
-        "Proof that a notification comes from this registry; any of a list is accepted (rotation). `oci`: compared with the Authorization header, or the key of a signature. Without it notifications are heard from loopback only.",
-      ),
-    scheme: z
-      .enum(["shared-secret", "hmac-sha256"])
-      .prefault("shared-secret")
-      .describe(
-        "`shared-secret`: sent as it is in a header. `hmac-sha256`: a signature over the body, as Artifactory and GitHub make it.",
-      ),
-  })
-  .prefault({});
-
-const limits = z
-  .strictObject({
-    concurrency: z.int().min(1).max(1024).optional().describe("Requests in flight at once. Default: by registry type."),
-    requestsPerSecond: z.number().positive().optional().describe("Requests a second. Default: no limit of our own."),
-  })
-  .prefault({});
-
-const registry = z.strictObject({
-  type: z.enum(["oci", "artifactory"]).describe("`oci` is any registry of the distribution specification."),
-  url: url.describe("Scheme, host and port. Names come from `access`, never from a path here."),
-  access: z
-    .literal("repository-path")
-    .prefault("repository-path")
-    .describe("How repositories are addressed (Artifactory)."),
-  auth,
-  realms: z
-    .array(z.string().regex(/^[a-z0-9.-]+(:[0-9]{1,5})?$/, "a host, with or without a port, and nothing else"))
-    .prefault([])
-    .describe(
-      "Hosts of token servers on another site than the registry that may get its credentials, e.g. `auth.example.com`. A realm on the registry's own site needs no entry.",
-    ),
-  notifications: notifications.describe("What the registry tells us, at `POST /notifications/<name>` of ingest."),
-  limits: limits.describe("How hard the registry may be asked, all copies together."),
-});
 
 const glob = z.string().min(1);
 const tags = z.union([
@@ -281,7 +192,7 @@ const head = {
     })
     .prefault({})
     .describe("Where we listen."),
-  registries: z.record(name, registry).describe("Registries by name; each can be source, target or both."),
+  registries: z.record(name, registrySchema).describe("Registries by name; each can be source, target or both."),
   guard: guard.describe(
     "Limits on deletions, counted over all workers and every cause. At a limit a deletion is parked.",
   ),

@@ -1,4 +1,11 @@
-import { type Adapter, connectRegistry, type RegistryTraits, STANDARD_TRAITS } from "@drayage/oci-core";
+import {
+  type Adapter,
+  connectRegistry,
+  type NotificationSecrets,
+  proofOf,
+  type RegistryTraits,
+  STANDARD_TRAITS,
+} from "@drayage/oci-core";
 import { authenticate } from "./authenticate.ts";
 import { parseNotifications } from "./parse.ts";
 
@@ -9,16 +16,25 @@ import { parseNotifications } from "./parse.ts";
  */
 const traits: RegistryTraits = { ...STANDARD_TRAITS, tagDelete: "probe" };
 
+/** What only `type: oci` has in the configuration. */
+export interface OciOptions {
+  readonly secrets: NotificationSecrets;
+}
+
 /**
  * Any registry that keeps the OCI distribution specification, with the notifications of CNCF distribution, Harbor, zot, Quay, GHCR, ACR and
  * Docker Hub (docs/reference/notifications.md).
  */
-export const ociAdapter: Adapter = {
+export const ociAdapter: Adapter<OciOptions> = {
   type: "oci",
   traits,
   connect: (settings) => connectRegistry({ ...settings, traits: { ...traits, ...settings.traits } }),
-  // Distribution with `includereferences` lists every layer or child, zot sends the manifest (facts/event-sources.md 0). All others are small.
-  notificationBytesMax: 8 * 1024 * 1024,
-  authenticate,
-  parse: parseNotifications,
+  notifications: ({ secrets }) => ({
+    // Distribution with `includereferences` lists every layer or child, zot sends the manifest (facts/event-sources.md 0). All others are small.
+    bytesMax: 8 * 1024 * 1024,
+    proof: proofOf(secrets),
+    scheme: secrets.scheme,
+    authenticate: (request) => authenticate(request, secrets),
+    parse: parseNotifications,
+  }),
 };

@@ -1,2 +1,2 @@
 /** Any registry that keeps the OCI distribution specification (`type: oci`), and what those registries tell us. */
-export { ociAdapter } from "./adapter.ts";
+export { type OciOptions, ociAdapter } from "./adapter.ts";

@@ -1,4 +1,3 @@
-import type { RegistryConfig } from "@drayage/config";
 import { type DockerConfigOptions, dockerConfigAuth, type RegistryAuth, RegistryError } from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
 
@@ -8,9 +7,16 @@ import * as Effect from "effect/Effect";
  */
 const KEPT_FOR = "1 minute";
 
+/** A registry whose credentials are written in the configuration, or kept by Docker. */
+interface Identified {
+  readonly name: string;
+  readonly url: URL;
+  readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
+}
+
 /** Who we are at a registry: as configured, or what Docker keeps for its host, asked again each minute. */
 export const authOf = (
-  { name, url, auth }: Pick<RegistryConfig, "name" | "url" | "auth">,
+  { name, url, auth }: Identified,
   options: DockerConfigOptions = {},
 ): Effect.Effect<ReadonlyArray<RegistryAuth> | Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>> =>
   auth === "docker-config"

@@ -3,24 +3,30 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { REGISTRY_TYPES, type RegistryConfig } from "@drayage/config";
+import { type ArtifactoryRegistryConfig, type OciRegistryConfig, REGISTRY_TYPES } from "@drayage/config";
 import { parseRepositoryName, parseTag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import * as Redacted from "effect/Redacted";
 import * as TestClock from "effect/testing/TestClock";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { authOf } from "./auth.ts";
-import { adapterOf, adapters, openRegistries, traitsOf } from "./registries.ts";
+import { adapterTraits } from "./by-type.ts";
+import { openRegistries, traitsOf } from "./registries.ts";
 
-const registry = (name: string, more: Partial<RegistryConfig> = {}): RegistryConfig => ({
+const registry = (name: string, more: Partial<OciRegistryConfig> = {}): OciRegistryConfig => ({
   name,
   type: "oci",
   url: new URL("http://127.0.0.1:1"),
   auth: [],
-  access: "repository-path",
   notifications: { scheme: "shared-secret", secrets: [] },
   traits: {},
+  network: {},
   ...more,
+});
+const artifactory = (name: string): ArtifactoryRegistryConfig => ({
+  ...registry(name),
+  type: "artifactory",
+  access: "repository-path",
 });
 
 describe("registries of a configuration", () => {
@@ -28,7 +34,7 @@ describe("registries of a configuration", () => {
     const config = {
       registries: {
         lab: registry("lab", { traits: { concurrency: 3 } }),
-        art: registry("art", { type: "artifactory" }),
+        art: artifactory("art"),
       },
     };
     const [lab, again, art] = await Effect.runPromise(
@@ -41,17 +47,21 @@ describe("registries of a configuration", () => {
     expect(lab).toMatchObject({ name: "lab", traits: { concurrency: 3, tagDelete: "probe", upload: "put" } });
     expect(art).toMatchObject({ name: "art", traits: { repositoryKey: true, upload: "patch" } });
     expect(traitsOf(config.registries.lab)).toEqual(lab.traits);
-    expect(adapterOf("artifactory").type).toBe("artifactory");
   });
 
   it("what the configuration believes of a type is what its adapter says", () => {
-    for (const [type, { repositoryKey }] of Object.entries(REGISTRY_TYPES)) {
-      expect(Object.entries(adapters).find(([name]) => name === type)?.[1]).toMatchObject({
-        type,
-        traits: { repositoryKey },
-      });
-    }
-    expect(Object.keys(adapters).sort()).toEqual(Object.keys(REGISTRY_TYPES).sort());
+    const types = Object.entries(REGISTRY_TYPES) as ReadonlyArray<
+      readonly [keyof typeof REGISTRY_TYPES, { readonly repositoryKey: boolean }]
+    >;
+    for (const [type, { repositoryKey }] of types) expect(adapterTraits(type)).toMatchObject({ repositoryKey });
+  });
+
+  it("a certificate that cannot be read is an error of that registry, and names the key", async () => {
+    const config = { registries: { lab: registry("lab", { network: { tls: { ca: "/nowhere/ca.pem" } } }) } };
+    const error = await Effect.runPromise(
+      Effect.scoped(Effect.flip(Effect.flatMap(openRegistries(config), (open) => open.get("lab")))),
+    );
+    expect(error.message).toMatch(/^registry lab cannot be opened: registries\.lab\.tls: ENOENT.*ca\.pem/);
   });
 
   it.each(["nobody", "__proto__", "constructor"])("%s is not configured, and the error says what is", async (name) => {

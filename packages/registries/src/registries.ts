@@ -1,13 +1,11 @@
-import { artifactoryAdapter } from "@drayage/artifactory-adapter";
 import type { Config, RegistryConfig } from "@drayage/config";
-import { ociAdapter } from "@drayage/oci-adapter";
-import type { Adapter, Observation, Registry, RegistryTraits } from "@drayage/oci-core";
+import type { Observation, Registry, RegistryTraits } from "@drayage/oci-core";
 import { metrics } from "@drayage/runtime";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
 import * as Scope from "effect/Scope";
 import * as Semaphore from "effect/Semaphore";
-import { authOf } from "./auth.ts";
+import { adapterTraits, connectByType } from "./by-type.ts";
 
 /** Every request is counted; a registry that throttles us shows at once. */
 const counting =
@@ -21,27 +19,21 @@ const counting =
     if (status === 429) metrics.registryRateLimited.add(1, { registry });
   };
 
-/** Every registry type of this version, by the word after `type:`. */
-export const adapters: Readonly<Record<RegistryConfig["type"], Adapter>> = {
-  oci: ociAdapter,
-  artifactory: artifactoryAdapter,
-};
-
-/** The adapter of a registry type. Total: the configuration takes no other word. */
-export const adapterOf = (type: RegistryConfig["type"]): Adapter => adapters[type];
-
 /** What holds for one registry: the traits of its type, with what the configuration says otherwise. */
 export const traitsOf = (registry: RegistryConfig): RegistryTraits => ({
-  ...adapterOf(registry.type).traits,
+  ...adapterTraits(registry.type),
   ...registry.traits,
 });
 
-/** No registry of this name can be had. */
+/** No registry of this name can be had, or the files that its configuration names cannot be read. */
 export class RegistryOpenError extends Data.TaggedError("RegistryOpenError")<{
   readonly registry: string;
   readonly known: ReadonlyArray<string>;
+  /** What was wrong with one that is configured. */
+  readonly why?: string | undefined;
 }> {
   override get message(): string {
+    if (this.why !== undefined) return `registry ${this.registry} cannot be opened: ${this.why}`;
     const known = this.known.length === 0 ? "there is none" : `there is ${this.known.join(", ")}`;
     return `registry ${this.registry} is not configured; ${known} (registries in drayage.yaml)`;
   }
@@ -62,17 +54,12 @@ export const openRegistries = (config: Pick<Config, "registries">): Effect.Effec
     const scope = yield* Effect.scope;
     const known = Object.keys(config.registries).sort();
     const opened = new Map<string, Registry>();
-    const open = (settings: RegistryConfig): Effect.Effect<Registry> =>
-      Effect.gen(function* () {
-        const { name, url, realms, traits } = settings;
-        const auth = yield* authOf(settings);
-        const registry = yield* Scope.provide(
-          adapterOf(settings.type).connect({ name, url, auth, realms, traits, observe: counting(name) }),
-          scope,
-        );
-        opened.set(name, registry);
-        return registry;
-      });
+    const open = (settings: RegistryConfig): Effect.Effect<Registry, RegistryOpenError> =>
+      connectByType(settings, counting(settings.name)).pipe(
+        Scope.provide(scope),
+        Effect.tap((registry) => Effect.sync(() => opened.set(settings.name, registry))),
+        Effect.mapError(({ detail }) => new RegistryOpenError({ registry: settings.name, known, why: detail })),
+      );
     // One at a time: two askers of one name must not connect twice.
     const one = yield* Semaphore.make(1);
     return {

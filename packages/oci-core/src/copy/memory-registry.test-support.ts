@@ -158,6 +158,7 @@ export const makeMemoryRegistry = (options: MemoryOptions = {}): MemoryRegistry 
     name,
     url: new URL(`http://${name}.test`),
     traits,
+    powers: {},
     calls,
     error,
     repositoryOf,

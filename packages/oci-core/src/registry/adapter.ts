@@ -3,7 +3,8 @@ import type * as Redacted from "effect/Redacted";
 import type * as Scope from "effect/Scope";
 import type { RegistryError } from "./errors.ts";
 import type { Observation } from "./http.ts";
-import type { NotificationRequest, ParsedNotifications } from "./notification.ts";
+import type { NetworkSettings } from "./network.ts";
+import type { NotificationListener, NotificationReader } from "./notification.ts";
 import type { Registry } from "./registry.ts";
 import type { RegistryTraits } from "./traits.ts";
 
@@ -13,14 +14,7 @@ export type RegistryAuth =
   | { readonly _tag: "Basic"; readonly username: string; readonly password: Redacted.Redacted<string> }
   | { readonly _tag: "Bearer"; readonly token: Redacted.Redacted<string> };
 
-/** How a sender of notifications proves who it is. */
-export interface NotificationSecrets {
-  readonly scheme: "shared-secret" | "hmac-sha256";
-  /** Any of them is accepted, for rotation. Empty: nothing is configured, and only loopback is heard. */
-  readonly secrets: ReadonlyArray<Redacted.Redacted<string>>;
-}
-
-/** What the configuration says of one registry, as far as an adapter needs it. */
+/** What the configuration says of one registry, as far as every adapter needs it. */
 export interface RegistrySettings {
   readonly name: string;
   readonly url: URL;
@@ -33,20 +27,23 @@ export interface RegistrySettings {
   readonly realms?: ReadonlyArray<string> | undefined;
   /** Overrides of the adapter's traits from `limits:`. */
   readonly traits: Partial<RegistryTraits>;
+  readonly network?: NetworkSettings | undefined;
   /** Told of every request, tokens and redirects included: for metrics. Must be cheap and must not throw. */
   readonly observe?: ((observation: Observation) => void) | undefined;
 }
 
-/** All that a registry type brings: the standard client with its differences, and the reading of its notifications. */
-export interface Adapter {
+/**
+ * All that a registry type brings: the standard client with its differences, and the reading of its notifications. `Options` is what only
+ * this type has in the configuration. How to write one: docs/adapters.md.
+ */
+export interface Adapter<Options = unknown> {
   /** The word after `type:` in the configuration. */
   readonly type: string;
   readonly traits: RegistryTraits;
-  readonly connect: (settings: RegistrySettings) => Effect.Effect<Registry, never, Scope.Scope>;
-  /** Most bytes that a notification of this sender has; a larger body is refused. */
-  readonly notificationBytesMax: number;
-  /** Whether the request proves one of the secrets. Constant time in the secret; reads the raw bytes. */
-  readonly authenticate: (request: NotificationRequest, secrets: NotificationSecrets) => boolean;
-  /** Turns a request body into neutral notifications. Pure; never trusts a host, URL or credential in the body. */
-  readonly parse: (request: NotificationRequest) => ParsedNotifications;
+  /** The client. Sends nothing by itself, so it cannot fail; the scope closes its connections. */
+  readonly connect: (settings: RegistrySettings, options: Options) => Effect.Effect<Registry, never, Scope.Scope>;
+  /** Reads what the registry posts to us. */
+  readonly notifications: (options: Options) => NotificationReader;
+  /** What we fetch ourselves, beside what is posted to us: subscriptions, queues, polling. Default: nothing. */
+  readonly listeners?: (settings: RegistrySettings, options: Options) => ReadonlyArray<NotificationListener>;
 }

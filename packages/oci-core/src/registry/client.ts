@@ -42,7 +42,7 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
     const traits: RegistryTraits = { ...STANDARD_TRAITS, ...settings.traits };
     const base = apiBase(url);
     const http = yield* Effect.acquireRelease(
-      Effect.sync(() => makeHttp(base, settings.userAgent ?? USER_AGENT, settings.observe)),
+      Effect.sync(() => makeHttp(base, settings.userAgent ?? USER_AGENT, settings.observe, settings.network)),
       (open) => Effect.promise(() => open.close()),
     );
     const limiter = makeLimiter(traits.concurrency, traits.requestsPerSecond);
@@ -53,6 +53,7 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
       name,
       url,
       traits,
+      powers: {},
       ...manifests,
       ...makeBlobs(base, exchange),
       ...makeUploads(base, traits, exchange),

@@ -1,6 +1,8 @@
 import type { Readable } from "node:stream";
-import { Agent, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
+import { makeDispatcher } from "./dispatcher.ts";
 import { guardedLookup } from "./guarded-lookup.ts";
+import type { NetworkSettings } from "./network.ts";
 
 /** A host that does not accept a connection in this time is down for now; retries come later. */
 export const CONNECT_TIMEOUT_MS = 10_000;
@@ -54,14 +56,20 @@ export const makeHttp = (
   registry: URL,
   userAgent: string,
   observe: (observation: Observation) => void = () => {},
+  network: NetworkSettings = {},
 ): Http => {
   const options = {
     keepAliveTimeout: KEEP_ALIVE_MS,
     headersTimeout: ANSWER_TIMEOUT_MS,
     bodyTimeout: STALL_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
   };
-  const own = new Agent({ ...options, connect: { timeout: CONNECT_TIMEOUT_MS } });
-  const foreign = new Agent({ ...options, connect: { timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup(registry) } });
+  const own = makeDispatcher(network, options);
+  // Other hosts have addresses of their own, and are not shown our certificate.
+  const foreign = makeDispatcher(
+    { proxy: network.proxy, tls: { ca: network.tls?.ca } },
+    { ...options, lookup: guardedLookup(registry) },
+  );
   return {
     send: async (request) => {
       const { url, method } = request;

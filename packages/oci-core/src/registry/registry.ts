@@ -26,6 +26,48 @@ export interface BlobBody {
 /** How an upload began: the registry already has the blob (mounted), or an upload session is open. */
 export type UploadStart = { readonly _tag: "Mounted" } | { readonly _tag: "Opened"; readonly location: URL };
 
+/** One tag of a listing. */
+export interface ListedTag {
+  readonly tag: Tag;
+  /** What it pointed to when it was listed, where the listing tells. */
+  readonly digest?: Digest | undefined;
+}
+
+/**
+ * What some registries can do beyond the distribution specification: asked for, and absent where there is no such thing. Each fails with
+ * `RegistryError` alone, like the methods of `Registry`.
+ */
+export interface RegistryPowers {
+  /** Tags of a repository with their digests, page by page, by the registry's own API: saves a HEAD for each tag. Digest-tags are included. */
+  readonly list?: (repository: RepositoryName) => Stream.Stream<ReadonlyArray<ListedTag>, RegistryError>;
+  /** Makes ready what a push into the repository needs. `false`: it was there already. Safe to be called by several at once. */
+  readonly createRepository?: (repository: RepositoryName) => Effect.Effect<boolean, RegistryError>;
+  /** Promotion by the registry's own API: copies or moves one tag within the registry without moving bytes. */
+  readonly promote?: (promotion: NativePromotion) => Effect.Effect<void, RegistryError>;
+  /** Digests of the indexes in the repository that list this manifest. */
+  readonly parents?: (
+    repository: RepositoryName,
+    digest: Digest,
+  ) => Effect.Effect<ReadonlyArray<Digest>, RegistryError>;
+  /** Where in the registry a manifest or blob of this digest is, by the registry's own search. */
+  readonly find?: (digest: Digest) => Effect.Effect<ReadonlyArray<FoundContent>, RegistryError>;
+}
+
+/** One tag (or, without one, every tag of the image) to another place in the same registry. */
+export interface NativePromotion {
+  readonly from: { readonly repository: RepositoryName; readonly tag?: Tag | undefined };
+  readonly to: { readonly repository: RepositoryName; readonly tag?: Tag | undefined };
+  /** `copy` leaves the source as it is. */
+  readonly mode: "copy" | "move";
+}
+
+/** A place where a registry holds a digest. */
+export interface FoundContent {
+  readonly repository: RepositoryName;
+  /** Absent for a blob, and for a manifest that is stored by digest only. */
+  readonly tag?: Tag | undefined;
+}
+
 /**
  * One registry, with its credentials, limits and traits: the whole of what the copy engine asks for.
  * Every method fails with `RegistryError` alone, and honours interruption by aborting its request.
@@ -36,6 +78,8 @@ export interface Registry {
   readonly name: string;
   readonly url: URL;
   readonly traits: RegistryTraits;
+  /** What it can do beyond the specification. `{}` for a plain registry. */
+  readonly powers: RegistryPowers;
 
   /**
    * HEAD; GET where HEAD leaves something open (no digest, type or length, or HEAD is not supported). `undefined`: nothing is there as far
