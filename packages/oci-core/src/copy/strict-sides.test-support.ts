@@ -1,9 +1,17 @@
 /** What the tests of the engine between strict registries share. */
 import * as Effect from "effect/Effect";
+import * as Redacted from "effect/Redacted";
 import { expect } from "vitest";
+import type { RegistryAuth } from "../registry/adapter.ts";
 import { connectRegistry } from "../registry/client.ts";
 import type { RegistryTraits } from "../registry/traits.ts";
-import { type ImageFixture, manifestsOf, type StrictRegistryOptions, startStrictRegistry } from "../testing/index.ts";
+import {
+  type ImageFixture,
+  manifestsOf,
+  type StrictAuth,
+  type StrictRegistryOptions,
+  startStrictRegistry,
+} from "../testing/index.ts";
 import type { CopyRequest } from "./copier.ts";
 import { makeCopier } from "./make-copier.ts";
 import { repo, tagOf } from "./memory-registry.test-support.ts";
@@ -17,9 +25,24 @@ export interface SideOptions extends StrictRegistryOptions {
   readonly traits?: Partial<RegistryTraits>;
 }
 
+/** The first user of a registry that asks who we are. */
+const identities = (auth: StrictAuth | undefined): ReadonlyArray<RegistryAuth> =>
+  auth === undefined || auth._tag === "Anonymous"
+    ? []
+    : auth.users.slice(0, 1).map(({ name, password }) => ({
+        _tag: "Basic",
+        username: name,
+        password: Redacted.make(password),
+      }));
+
 export const startSide = Effect.fnUntraced(function* (name: string, { traits, ...options }: SideOptions = {}) {
   const server = yield* startStrictRegistry(options);
-  const client = yield* connectRegistry({ name, url: server.url, auth: [], traits: traits ?? {} });
+  const client = yield* connectRegistry({
+    name,
+    url: server.url,
+    auth: identities(options.auth),
+    traits: traits ?? {},
+  });
   return { server, client };
 });
 
