@@ -6,6 +6,7 @@ import type {
   NotificationListener,
   NotificationReader,
   Observation,
+  OutboundHost,
   Registry,
   RegistryError,
   RegistrySettings,
@@ -23,6 +24,7 @@ interface BoundAdapter {
   readonly connect: (settings: RegistrySettings) => Effect.Effect<Registry, never, Scope.Scope>;
   readonly notifications: () => NotificationReader;
   readonly listeners: (settings: RegistrySettings) => ReadonlyArray<NotificationListener>;
+  readonly hosts: (settings: RegistrySettings) => ReadonlyArray<OutboundHost>;
 }
 
 const bind = <Options>(
@@ -35,6 +37,7 @@ const bind = <Options>(
   connect: (settings) => adapter.connect(settings, options),
   notifications: () => adapter.notifications(options),
   listeners: (settings) => adapter.listeners?.(settings, options) ?? [],
+  hosts: (settings) => adapter.hosts?.(settings, options) ?? [],
 });
 
 /**
@@ -93,4 +96,11 @@ export const notificationListenersOf = (
   Effect.gen(function* () {
     const bound = boundOf(config);
     return bound.listeners(yield* settingsOf(config, yield* bound.auth, observe));
+  });
+
+/** Hosts that its adapter connects to beside that of its `url`. */
+export const outboundHostsOf = (config: RegistryConfig): Effect.Effect<ReadonlyArray<OutboundHost>, RegistryError> =>
+  Effect.gen(function* () {
+    const bound = boundOf(config);
+    return bound.hosts(yield* settingsOf(config, yield* bound.auth, undefined));
   });

@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect";
 import type * as Redacted from "effect/Redacted";
 import type * as Scope from "effect/Scope";
 import type { RegistryError } from "./errors.ts";
+import type { OutboundHost } from "./examination.ts";
 import type { Observation } from "./http.ts";
 import type { NetworkSettings } from "./network.ts";
 import type { NotificationListener, NotificationReader } from "./notification.ts";
@@ -46,4 +47,6 @@ export interface Adapter<Options = unknown> {
   readonly notifications: (options: Options) => NotificationReader;
   /** What we fetch ourselves, beside what is posted to us: subscriptions, queues, polling. Default: nothing. */
   readonly listeners?: (settings: RegistrySettings, options: Options) => ReadonlyArray<NotificationListener>;
+  /** Hosts that it connects to beside that of `url`, as far as the configuration tells: its own API, queues, token services. Default: none. */
+  readonly hosts?: (settings: RegistrySettings, options: Options) => ReadonlyArray<OutboundHost>;
 }

@@ -49,6 +49,10 @@ export interface Http {
 export interface Observation {
   readonly method: string;
   readonly status: number | "error";
+  /** Where it went: the registry's own, a token server's, a storage host's. */
+  readonly origin: string;
+  /** The `Date` header of the answer. */
+  readonly date?: string | undefined;
 }
 
 /** Keep-alive pools: one for the registry's own origin, one for hosts that it names, whose addresses are checked. */
@@ -87,11 +91,12 @@ export const makeHttp = (
         headersTimeout: request.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       });
       const answer = await asked.catch((cause: unknown) => {
-        observe({ method, status: "error" });
+        observe({ method, status: "error", origin: url.origin });
         throw cause;
       });
-      observe({ method, status: answer.statusCode });
-      return toAnswer(url, answer);
+      const result = toAnswer(url, answer);
+      observe({ method, status: result.status, origin: url.origin, date: result.header("date") });
+      return result;
     },
     close: async () => {
       await Promise.all([own.destroy(), foreign.destroy()]);

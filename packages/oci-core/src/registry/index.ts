@@ -6,6 +6,7 @@ export { type ConnectSettings, connectRegistry } from "./client.ts";
 export { DockerConfigError, type DockerConfigOptions, dockerConfigAuth } from "./docker-config.ts";
 export { ensuringRepository } from "./ensuring-repository.ts";
 export { RegistryError, type RegistryReason } from "./errors.ts";
+export type { Examine, Finding, OutboundHost, RegistryUse } from "./examination.ts";
 export type { Observation } from "./http.ts";
 export { MANIFEST_WRITE_TIMEOUT_MS } from "./manifests.ts";
 export type { NetworkSettings, TlsSettings } from "./network.ts";

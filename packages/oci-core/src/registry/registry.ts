@@ -5,6 +5,7 @@ import type { Digest, RepositoryName, Tag } from "../model/brand.ts";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { Manifest } from "../model/manifest.ts";
 import type { RegistryError } from "./errors.ts";
+import type { Examine } from "./examination.ts";
 import type { RegistryTraits } from "./traits.ts";
 
 /** What HEAD tells: enough to decide whether two sides agree. */
@@ -51,6 +52,8 @@ export interface RegistryPowers {
   ) => Effect.Effect<ReadonlyArray<Digest>, RegistryError>;
   /** Where in the registry a manifest or blob of this digest is, by the registry's own search. */
   readonly find?: (digest: Digest) => Effect.Effect<ReadonlyArray<FoundContent>, RegistryError>;
+  /** Checks of `dray doctor` that only this type of registry needs. */
+  readonly examine?: Examine;
 }
 
 /** One tag (or, without one, every tag of the image) to another place in the same registry. */
