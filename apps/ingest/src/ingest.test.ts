@@ -289,13 +289,12 @@ it("is answered after the append, not before; while the log is away senders are 
   const full = new LogUnavailable({ operation: "append", transient: true, detail: "the queue is full" });
   let available = true;
   const log = Layer.mock(EventLog, {
-    append: (events) =>
-      available
-        ? Effect.as(
-            Effect.promise(() => durable.promise),
-            events.map((_event, index) => ({ id: "", position: index + 1, duplicate: false })),
-          )
-        : Effect.fail(full),
+    submit: (events, _options, answer) => {
+      if (!available) return answer(full);
+      void durable.promise.then(() =>
+        answer(events.map((_event, index) => ({ id: "", position: index + 1, duplicate: false }))),
+      );
+    },
     head: Effect.suspend(() => (available ? Effect.succeed(0) : Effect.fail(full))),
     read: () => Effect.succeed([]),
   });

@@ -47,21 +47,15 @@ export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, Listen
     const log = yield* EventLog;
     const run = Effect.runPromiseWith(yield* Effect.context<never>());
     const append: Receiver["append"] = (events, raw) =>
-      run(
-        log.append(events, raw === undefined ? {} : { raw }).pipe(
-          Effect.map((appended): AppendResult => ({ _tag: "Appended", appended })),
-          Effect.catchTags({
-            LogUnavailable: (error) =>
-              Effect.as(
-                Effect.logWarning("a notification was not stored", { registry: raw?.registry, why: error.message }),
-                {
-                  _tag: "Unavailable",
-                } as AppendResult,
-              ),
-            EventInvalid: (error) => Effect.succeed<AppendResult>({ _tag: "Invalid", detail: error.message }),
-          }),
-        ),
-      );
+      new Promise((resolve) => {
+        log.submit(events, { raw }, (answer) => {
+          const result = resultOf(answer);
+          if (result._tag === "Unavailable") {
+            void run(Effect.logWarning("a notification was not stored", { registry: raw?.registry, why: result.why }));
+          }
+          resolve(result);
+        });
+      });
     const receiver: Receiver = {
       readers: new Map(
         Object.entries(options.config.registries).map(([name, registry]) => [name, notificationReaderOf(registry)]),
@@ -90,6 +84,13 @@ export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, Listen
       },
     });
   });
+
+const resultOf = (answer: Parameters<Parameters<EventLog["Service"]["submit"]>[2]>[0]): AppendResult => {
+  if (!("_tag" in answer)) return { _tag: "Appended", appended: answer };
+  return answer._tag === "EventInvalid"
+    ? { _tag: "Invalid", detail: answer.message }
+    : { _tag: "Unavailable", why: answer.message };
+};
 
 const readiness = (log: EventLog["Service"]): Effect.Effect<Readiness> =>
   Effect.match(log.head, {

@@ -82,7 +82,11 @@ const NO_BYTES = new Uint8Array();
 const isPlain = (encoding: string | undefined): boolean =>
   encoding === undefined || encoding.trim().toLowerCase() === "identity";
 
-const headersOf = ({ headers }: IncomingMessage): Readonly<Record<string, string | undefined>> =>
-  Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : value]),
-  );
+const headersOf = ({ headers }: IncomingMessage): Readonly<Record<string, string | undefined>> => {
+  const joined: Record<string, string | undefined> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    joined[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return joined;
+};

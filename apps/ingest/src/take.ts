@@ -32,7 +32,7 @@ export type Received =
 
 export type AppendResult =
   | { readonly _tag: "Appended"; readonly appended: ReadonlyArray<Appended> }
-  | { readonly _tag: "Unavailable" }
+  | { readonly _tag: "Unavailable"; readonly why: string }
   | { readonly _tag: "Invalid"; readonly detail: string };
 
 /** Where what was taken in goes. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
-import { probe, type Readiness } from "./probes.ts";
+import { isProbe, probe, type Readiness } from "./probes.ts";
 import { problem } from "./problem.ts";
 
 /**
@@ -138,7 +138,7 @@ const serve = async (
 ): Promise<void> => {
   if (closing.aborted) response.setHeader("connection", "close");
   try {
-    if (await probe(request, response, options.ready, closing)) return;
+    if (isProbe(request)) return await probe(request, response, options.ready, closing);
     await options.handler(request, response, closing);
   } catch (cause) {
     failed(cause);

@@ -21,9 +21,22 @@ export interface Histogram<L extends string> {
 /** The process-wide registry of Effect's metrics, which is also what an OpenTelemetry exporter reads. */
 const everywhere = Context.empty();
 
+/** Labels are names of the configuration and words of ours. What came beyond so many is found the slow way. */
+const SERIES_KEPT = 1_000;
+
 export const counter = <L extends string = never>(name: string, description: string): Counter<L> => {
   const metric = Metric.counter(name, { description, incremental: true });
-  return { add: (by, labels) => Metric.withAttributes(metric, labels).updateUnsafe(by, everywhere) };
+  const kept = new Map<string, Metric.Counter<number>>();
+  const seriesOf = (labels: Labels<L>): Metric.Counter<number> => {
+    let key = "";
+    for (const label in labels) key += `${label}\n${labels[label]}\n`;
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    const made = Metric.withAttributes(metric, labels);
+    if (kept.size < SERIES_KEPT) kept.set(key, made);
+    return made;
+  };
+  return { add: (by, labels) => seriesOf(labels).updateUnsafe(by, everywhere) };
 };
 
 export const gauge = <L extends string = never>(name: string, description: string): Gauge<L> => {

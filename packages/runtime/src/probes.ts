@@ -10,15 +10,17 @@ export interface Readiness {
 /** Probes ask every few seconds and give up after a few: a check that hangs is an answer too. */
 const READY_TIMEOUT_MS = 5_000;
 
-/** Answers `/healthz` and `/readyz`. `false`: the request is for somebody else. */
+const PROBE = /^\/(?:healthz|readyz)(?:\?|$)/;
+export const isProbe = ({ url = "" }: IncomingMessage): boolean => PROBE.test(url);
+
+/** Answers `/healthz` and `/readyz`. */
 export const probe = async (
   request: IncomingMessage,
   response: ServerResponse,
   ready: () => Promise<Readiness>,
   closing: AbortSignal,
-): Promise<boolean> => {
+): Promise<void> => {
   const path = request.url?.split("?")[0];
-  if (path !== "/healthz" && path !== "/readyz") return false;
   if (request.method !== "GET" && request.method !== "HEAD") {
     problem(
       response,
@@ -35,7 +37,6 @@ export const probe = async (
       ok ? { status: "ready" } : { status: "not-ready", why: why ?? "no reason was given" },
     );
   }
-  return true;
 };
 
 const check = async (ready: () => Promise<Readiness>): Promise<Readiness> => {

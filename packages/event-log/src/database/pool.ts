@@ -10,6 +10,7 @@ import {
 } from "kysely";
 import pg from "pg";
 import { type DatabaseUrl, poolConfig } from "./connection.ts";
+import { nameOf } from "./named.ts";
 
 /** A pool that is asked to end waits for its clients; one that hangs must not hold up the shutdown. */
 const POOL_END_MS = 5_000;
@@ -31,11 +32,12 @@ const GAVE_UP = "Query read timeout";
  * closed instead of going back to the pool.
  */
 export const discarding = (client: PostgresPoolClient): PostgresPoolClient => {
+  const ask = asking(client);
   let abandoned: Error | undefined;
   const send = async <R>(text: string, parameters: ReadonlyArray<unknown>): Promise<PostgresQueryResult<R>> => {
     if (abandoned !== undefined) throw abandoned;
     try {
-      return await client.query<R>(text, parameters);
+      return await ask<R>(text, parameters);
     } catch (error) {
       if (error instanceof Error && error.message === GAVE_UP) abandoned = error;
       throw error;
@@ -48,6 +50,16 @@ export const discarding = (client: PostgresPoolClient): PostgresPoolClient => {
   }
   return { query, release: (destroy) => client.release(destroy === true || abandoned !== undefined) };
 };
+
+/** Kysely knows of statements without a name only; the driver's own clients take one as well. */
+const asking =
+  (client: PostgresPoolClient) =>
+  async <R>(text: string, parameters: ReadonlyArray<unknown>): Promise<PostgresQueryResult<R>> => {
+    const name = nameOf(text);
+    if (name === undefined || !(client instanceof pg.Client)) return client.query<R>(text, parameters);
+    const { rows } = await client.query({ name, text, values: [...parameters] });
+    return { command: "SELECT", rowCount: rows.length, rows: rows as Array<R> };
+  };
 
 /** A pool and Kysely on it, ended with the scope. Nothing connects yet. */
 export const openPool = (

@@ -39,20 +39,46 @@ const memoryLog = (refuses: (subject: string) => DatabaseError | undefined = () 
   return { flush, flushes };
 };
 
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 const answers = () => {
   const got: Array<Answer> = [];
   return { got, answer: (answer: Answer) => void got.push(answer) };
 };
 
 describe("group commit", () => {
-  it("flushes the first append alone and all that came meanwhile together", async () => {
+  it("flushes together what came together, and then all that came meanwhile", async () => {
     const { flush, flushes } = memoryLog();
     const group = makeGroupCommit(flush);
     const { got, answer } = answers();
     for (const subject of ["a", "b", "c"]) group.append(batch(subject), answer);
+    await turn();
+    for (const subject of ["d", "e"]) group.append(batch(subject), answer);
     await group.close();
-    expect(flushes).toEqual([["a"], ["b", "c"]]);
-    expect(got).toHaveLength(3);
+    expect(flushes).toEqual([
+      ["a", "b", "c"],
+      ["d", "e"],
+    ]);
+    expect(got.map((one) => "_tag" in one || one.map(({ position }) => position))).toEqual([[1], [2], [3], [4], [5]]);
+  });
+
+  it("answers the senders of one flush while the next is on its way", async () => {
+    const flushes: Array<PromiseWithResolvers<[]>> = [];
+    const group = makeGroupCommit(() => {
+      const held = Promise.withResolvers<[]>();
+      flushes.push(held);
+      return held.promise;
+    });
+    const { got, answer } = answers();
+    group.append(batch("first"), answer);
+    await turn();
+    group.append(batch("second"), answer);
+    flushes[0]?.resolve([]);
+    await expect.poll(() => got.length).toBe(1);
+    expect(flushes).toHaveLength(2);
+    flushes[1]?.resolve([]);
+    await group.close();
+    expect(got).toHaveLength(2);
   });
 
   it("answers nobody before the flush has returned", async () => {
@@ -76,7 +102,7 @@ describe("group commit", () => {
     const { got, answer } = answers();
     for (const subject of ["a", "b", "bad", "c"]) group.append(batch(subject), answer);
     await group.close();
-    expect(flushes).toEqual([["a"], ["b", "bad", "c"], ["b"], ["bad"], ["c"]]);
+    expect(flushes).toEqual([["a", "b", "bad", "c"], ["a"], ["b"], ["bad"], ["c"]]);
     expect(got.map((one) => (one instanceof LogUnavailable ? one.transient : "ok"))).toEqual(["ok", "ok", false, "ok"]);
   });
 
@@ -86,7 +112,7 @@ describe("group commit", () => {
     const { got, answer } = answers();
     for (const subject of ["a", "b", "c"]) group.append(batch(subject), answer);
     await group.close();
-    expect(flushes).toHaveLength(2);
+    expect(flushes).toHaveLength(1);
     expect(got.every((one) => one instanceof LogUnavailable && one.transient)).toBe(true);
   });
 
@@ -98,6 +124,7 @@ describe("group commit", () => {
     });
     const { got, answer } = answers();
     group.append(batch(), answer);
+    await turn();
     group.append(batch(), answer);
     await group.close();
     expect(got[0]).toBeInstanceOf(LogUnavailable);
@@ -109,6 +136,7 @@ describe("group commit", () => {
     const group = makeGroupCommit(flush);
     const { got, answer } = answers();
     group.append(batch("in flight"), () => {});
+    await turn();
     const large = batch(...Array.from({ length: QUEUE_EVENTS_MAX }, (_, i) => String(i)));
     group.append(large, () => {});
     group.append(batch("one too many"), answer);
@@ -127,7 +155,7 @@ describe("group commit", () => {
     group.append(batch("c"), () => {});
     takeBack();
     await group.close();
-    expect(flushes).toEqual([["a"], ["c"]]);
+    expect(flushes).toEqual([["a", "c"]]);
   });
 
   it("keeps the order, the size of a flush, and each append together", () =>

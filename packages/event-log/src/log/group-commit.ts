@@ -50,6 +50,20 @@ const sizeOf = ({ events, raw }: Batch): number =>
 const unavailable = (detail: string): LogUnavailable =>
   new LogUnavailable({ operation: "append", transient: true, detail });
 
+/** The next turn of the event loop, after what was begun in this one has gone out. */
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+const answerAll = (taken: ReadonlyArray<Waiting>, appended: ReadonlyArray<Appended>): void => {
+  let at = 0;
+  for (const { events, answer } of taken) {
+    answer(appended.slice(at, at + events));
+    at += events;
+  }
+};
+const failAll = (taken: ReadonlyArray<Waiting>, failure: LogUnavailable): void => {
+  for (const { answer } of taken) answer(failure);
+};
+
 export const makeGroupCommit = (flush: Flush): GroupCommit => {
   let queue: Array<Waiting> = [];
   let waitingEvents = 0;
@@ -79,43 +93,46 @@ export const makeGroupCommit = (flush: Flush): GroupCommit => {
     return taken;
   };
 
-  const commit = async (taken: ReadonlyArray<Waiting>): Promise<void> => {
+  /** Gives back how to answer those who were taken. */
+  const commit = async (taken: ReadonlyArray<Waiting>): Promise<() => void> => {
     const together: Batch = {
       events: taken.flatMap(({ batch }) => batch.events),
       raw: taken.flatMap(({ batch }) => batch.raw),
     };
-    let appended: ReadonlyArray<Appended>;
     try {
-      appended = await flush(together);
+      const appended = await flush(together);
+      return () => answerAll(taken, appended);
     } catch (cause) {
       const error = toDatabaseError("append")(cause);
+      if (error.transient || taken.length === 1) return () => failAll(taken, toLogUnavailable(error));
       // One append that the database refuses must not take the others with it: each gets its own transaction.
-      if (!error.transient && taken.length > 1) {
-        for (const one of taken) await commit([one]);
-        return;
-      }
-      for (const { answer } of taken) answer(toLogUnavailable(error));
-      return;
-    }
-    let at = 0;
-    for (const { events, answer } of taken) {
-      answer(appended.slice(at, at + events));
-      at += events;
+      for (const one of taken) (await commit([one]))();
+      return () => {};
     }
   };
 
+  /** A broken invariant: what was taken is answered, and the loop lives on for the others. */
+  const commitOrFail = (taken: ReadonlyArray<Waiting>): Promise<() => void> =>
+    commit(taken).catch((bug: unknown) => {
+      const failure = new LogUnavailable({ operation: "append", transient: false, detail: String(bug), cause: bug });
+      return () => failAll(taken, failure);
+    });
+
+  /**
+   * Begins after all that the system has for us at this moment is taken in: senders come back together, as they were answered together, and the first of
+   * them would get a flush of its own that all others wait for. While a flush is on its way the senders of the one before are answered.
+   */
   const run = async (): Promise<void> => {
+    await turn();
+    let answerBefore = (): void => {};
     while (queue.length > 0) {
-      const taken = take();
-      try {
-        await commit(taken);
-      } catch (bug) {
-        // A broken invariant: what was taken is answered, and the loop lives on for the others.
-        const failure = new LogUnavailable({ operation: "append", transient: false, detail: String(bug), cause: bug });
-        for (const { answer } of taken) answer(failure);
-      }
+      const committed = commitOrFail(take());
+      await turn(); // now it is sent
+      answerBefore();
+      answerBefore = await committed;
     }
     flushing = undefined;
+    answerBefore();
   };
 
   const append: GroupCommit["append"] = (batch, answer) => {

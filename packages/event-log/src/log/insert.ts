@@ -8,7 +8,9 @@
  */
 import { type Kysely, type QueryExecutorProvider, sql } from "kysely";
 import { BrokenInvariant, DatabaseError } from "../database/errors.ts";
+import { named } from "../database/named.ts";
 import type { CheckedEvent } from "./check-event.ts";
+import { jsonColumn, textColumn, timeColumn, uuidColumn } from "./columns.ts";
 import type { Appended, RawNotification } from "./model.ts";
 import { rawInsert } from "./raw-notification.ts";
 
@@ -27,8 +29,9 @@ interface Placed {
   readonly position: number;
 }
 
-const column = <A>(events: ReadonlyArray<CheckedEvent>, f: (event: CheckedEvent) => A | undefined): Array<A | null> =>
-  events.map((event) => f(event) ?? null);
+type Text = "type" | "source" | "subject" | "actor" | "causationId" | "correlationId" | "traceparent" | "dedupeHash";
+const texts = (events: ReadonlyArray<CheckedEvent>, name: Text): Buffer | null =>
+  textColumn(events.map((event) => event[name]));
 
 interface Together {
   /** False only for the test that shows what the lock is for. */
@@ -51,16 +54,17 @@ const insertNew = async (
 ): Promise<ReadonlyMap<string, Placed>> => {
   const taken = lock ? sql`select pg_advisory_xact_lock(${sql.lit(POSITION_LOCK)})` : sql`select`;
   const kept = raw.length === 0 ? sql`` : sql`kept as (${rawInsert(raw)}),`;
-  const { rows } = await sql<Placed>`
+  const statement = lock ? named(raw.length === 0 ? "append" : "append_and_keep") : sql``;
+  const { rows } = await sql<Placed>`${statement}
     with locked as materialized (${taken}), ${kept} input as materialized (
       select nextval('event_position') as position, ordered.* from (
         select i.*, clock.at from unnest(
-          ${column(events, (e) => e.id)}::uuid[], ${column(events, (e) => e.type)}::text[],
-          ${column(events, (e) => e.source)}::text[], ${column(events, (e) => e.subject)}::text[],
-          ${column(events, (e) => e.time?.toISOString())}::timestamptz[], ${column(events, (e) => e.actor)}::text[],
-          ${column(events, (e) => e.causationId)}::text[], ${column(events, (e) => e.correlationId)}::text[],
-          ${column(events, (e) => e.traceparent)}::text[], ${column(events, (e) => e.json)}::jsonb[],
-          ${column(events, (e) => e.dedupeHash)}::text[]
+          ${uuidColumn(events.map((event) => event.id))}::uuid[], ${texts(events, "type")}::text[],
+          ${texts(events, "source")}::text[], ${texts(events, "subject")}::text[],
+          ${timeColumn(events.map((event) => event.time))}::timestamptz[], ${texts(events, "actor")}::text[],
+          ${texts(events, "causationId")}::text[], ${texts(events, "correlationId")}::text[],
+          ${texts(events, "traceparent")}::text[], ${jsonColumn(events.map((event) => event.json))}::jsonb[],
+          ${texts(events, "dedupeHash")}::text[]
         ) with ordinality as i (id, type, source, subject, time, actor, causation_id, correlation_id, traceparent, data, hash, ord),
         (select clock_timestamp() as at from locked) as clock
         order by ord

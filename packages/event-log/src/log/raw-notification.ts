@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import { bytesColumn, jsonColumn, textColumn, timeColumn, uuidColumn } from "./columns.ts";
 import { newEventId } from "./event-id.ts";
 import type { RawNotification } from "./model.ts";
 
@@ -26,21 +27,24 @@ const HEADER_PREFIX_KEPT = "ce-";
 /** More than any sender needs; the rest is cut. */
 const HEADER_CHARACTERS_MAX = 1_000;
 
-export const keptHeaders = (headers: RawNotification["headers"]): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) => {
-      const lower = name.toLowerCase();
-      if (value === undefined || !(HEADERS_KEPT.has(lower) || lower.startsWith(HEADER_PREFIX_KEPT))) return [];
-      const text = typeof value === "string" ? value : value.join(", ");
-      return [[lower, text.slice(0, HEADER_CHARACTERS_MAX).toWellFormed().replaceAll("\u0000", "")]];
-    }),
-  );
+export const keptHeaders = (headers: RawNotification["headers"]): Readonly<Record<string, string>> => {
+  const kept: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    const lower = name.toLowerCase();
+    if (value === undefined || !(HEADERS_KEPT.has(lower) || lower.startsWith(HEADER_PREFIX_KEPT))) continue;
+    const text = typeof value === "string" ? value : value.join(", ");
+    kept[lower] = text.slice(0, HEADER_CHARACTERS_MAX).toWellFormed().replaceAll("\u0000", "");
+  }
+  return kept;
+};
 
 /** At least one. The same id again is a repetition after an uncertain commit. */
 export const rawInsert = (all: ReadonlyArray<RawNotification>): RawBuilder<unknown> => sql`
   insert into raw_notification (id, received_at, registry, headers, body)
   select * from unnest(
-    ${all.map((raw) => raw.id ?? newEventId())}::uuid[], ${all.map((raw) => raw.receivedAt.toISOString())}::timestamptz[],
-    ${all.map((raw) => raw.registry)}::text[], ${all.map((raw) => JSON.stringify(keptHeaders(raw.headers)))}::jsonb[],
-    ${all.map((raw) => Buffer.from(raw.body.buffer, raw.body.byteOffset, raw.body.byteLength))}::bytea[])
+    ${uuidColumn(all.map((raw) => raw.id ?? newEventId()))}::uuid[], ${timeColumn(all.map((raw) => raw.receivedAt))}::timestamptz[],
+    ${textColumn(all.map((raw) => raw.registry))}::text[],
+    ${jsonColumn(all.map((raw) => JSON.stringify(keptHeaders(raw.headers))))}::jsonb[],
+    ${bytesColumn(all.map((raw) => raw.body))}::bytea[])
   on conflict (id) do nothing`;
