@@ -26,7 +26,7 @@ import type { TargetSign } from "./target-health.ts";
 /** What one replicator works with. */
 export interface Replicate {
   readonly bus: DeliveryBus;
-  readonly copier: Copier;
+  readonly copier: Pick<Copier, "copy">;
   readonly target: Registry;
   readonly registryOf: (name: string) => Registry | undefined;
   readonly routeOf: (name: string) => Route | undefined;

@@ -46,7 +46,7 @@ const away = (operation: string) => Effect.fail(new BusUnavailable({ operation, 
 describe("a replicator", () => {
   test("works off what is there, and what comes, never more at once than it may", {}, function* (world) {
     let [running, most] = [0, 0];
-    const copier: Copier = {
+    const copier: Pick<Copier, "copy"> = {
       copy: (request) =>
         Effect.acquireUseRelease(
           Effect.sync(() => {
@@ -110,7 +110,7 @@ describe("a replicator", () => {
   });
 
   test("goes on after a bug in one delivery", {}, function* (world) {
-    const copier: Copier = {
+    const copier: Pick<Copier, "copy"> = {
       copy: (request) =>
         request.target.tag === "v1" ? Effect.die(new TypeError("oops")) : world.context.copier.copy(request),
     };

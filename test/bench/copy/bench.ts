@@ -21,6 +21,7 @@ Build first (npm run build): what is measured is the command as it is installed.
   --delay MS       added to every answer of both registries
   --secure         TLS on both sides and token authentication
   --no-count       without the run through the counting proxy
+  --profile DIR    a CPU profile of each run of Drayage goes there
   --folder DIR     where the registries keep their content (default: /dev/shm)
   --out FILE       all figures as JSON
 `;
@@ -38,6 +39,7 @@ export const bench = async (argv: string[]): Promise<void> => {
       secure: { type: "boolean", default: false },
       "no-count": { type: "boolean", default: false },
       folder: { type: "string", default: "/dev/shm" },
+      profile: { type: "string" },
       out: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -65,7 +67,7 @@ export const bench = async (argv: string[]): Promise<void> => {
       await filling.halt();
       const source = await startRegistry(tools.dockerRegistry, "source", join(folder, "source"), security, storage);
       const target = await startRegistry(tools.dockerRegistry, "target", join(folder, "target"), security);
-      const all = contenders({ skopeo: tools.skopeo });
+      const all = contenders({ skopeo: tools.skopeo, profile: values.profile });
       const chosen = all.filter(
         ({ name }, n) => n === 0 || peers === undefined || peers.some((one) => name.startsWith(one)),
       );

@@ -56,15 +56,16 @@ const environment = async (work: Work): Promise<Readonly<Record<string, string>>
 };
 
 /** One repository: the command `dray copy --all-tags`. Several, or TLS on a loopback host: a program on the public API, since the command takes neither. */
-const drayage: Contender = {
+const drayage = (profile: string | undefined): Contender => ({
   name: "drayage",
   command: async (work) => {
     const env = await environment(work);
+    const node = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
     const [only] = work.repositories;
     if (work.repositories.length === 1 && only !== undefined && work.security === undefined) {
       const main = join(ROOT, "apps/dray/dist/main.js");
       const names = [`${work.source}/${only.name}`, `${work.target}/${only.name}`];
-      return { file: process.execPath, args: [main, "copy", ...names, "--all-tags"], env };
+      return { file: process.execPath, args: [...node, main, "copy", ...names, "--all-tags"], env };
     }
     const file = await write(work, "drayage.json", {
       source: work.source,
@@ -72,9 +73,9 @@ const drayage: Contender = {
       scheme: work.security === undefined ? "http" : "https",
       repositories: work.repositories.map(({ name }) => name),
     });
-    return { file: process.execPath, args: [join(import.meta.dirname, "driver.ts"), file], env };
+    return { file: process.execPath, args: [...node, join(import.meta.dirname, "driver.mjs"), file], env };
   },
-};
+});
 
 const skopeo = (path: string): Contender => ({
   name: "skopeo sync",
@@ -136,8 +137,11 @@ const oras = (path: string): Contender => ({
 });
 
 /** Drayage first, then the peers that are on PATH. */
-export const contenders = (found: { readonly skopeo: string }): ReadonlyArray<Contender> => {
-  const peers: Contender[] = [drayage, skopeo(found.skopeo)];
+export const contenders = (found: {
+  readonly skopeo: string;
+  readonly profile?: string | undefined;
+}): ReadonlyArray<Contender> => {
+  const peers: Contender[] = [drayage(found.profile), skopeo(found.skopeo)];
   const add = (name: string, ...make: ReadonlyArray<(path: string) => Contender>): void => {
     const path = findOnPath(name);
     if (path !== undefined) peers.push(...make.map((one) => one(path)));

@@ -11,6 +11,7 @@ import {
 import { formatReference, type ImageReference, isDigestTag } from "@drayage/oci-core/model";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
+import * as Result from "effect/Result";
 import * as Stream from "effect/Stream";
 import { CliError, failed, unable } from "../cli-error.ts";
 import { copyPlan, type Piece } from "../copy-plan.ts";
@@ -43,21 +44,23 @@ export const copy = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.sync(display.stop));
   const ends: Ends = { source, target, copier: yield* makeCopier(), options, onProgress: display.onProgress };
 
-  const results = yield* Effect.forEach(
-    pieces,
-    (piece) =>
-      Effect.map(options.dryRun === true ? wouldCopy(ends, piece) : reallyCopy(ends, piece), (done) => {
-        const names = {
-          source: `${source.host}/${source.repository}${piece.wanted.includes(":") ? "@" : ":"}${piece.wanted}`,
-          target: formatReference({ host: target.host, repository: target.repository, tag: piece.put }),
-        };
-        if (done._tag === "Failed") process.stderr.write(`dray: ${names.source}: ${done.why}\n`);
-        if (globals.json === true) process.stdout.write(json({ ...names, ...done.machine }));
-        else if (done._tag !== "Failed") display.print(done.line(names.target));
-        return done;
-      }),
-    { concurrency: TAGS_AT_ONCE },
-  );
+  const show = (piece: Piece, done: Done): Done => {
+    const names = {
+      source: `${source.host}/${source.repository}${piece.wanted.includes(":") ? "@" : ":"}${piece.wanted}`,
+      target: formatReference({ host: target.host, repository: target.repository, tag: piece.put }),
+    };
+    if (done._tag === "Failed") process.stderr.write(`dray: ${names.source}: ${done.why}\n`);
+    if (globals.json === true) process.stdout.write(json({ ...names, ...done.machine }));
+    else if (done._tag !== "Failed") display.print(done.line(names.target));
+    return done;
+  };
+  const one = options.dryRun === true ? wouldCopy : reallyCopy;
+  const results =
+    plan.pieces === undefined && options.dryRun !== true
+      ? yield* copyTags(ends, pieces, show)
+      : yield* Effect.forEach(pieces, (piece) => Effect.map(one(ends, piece), (done) => show(piece, done)), {
+          concurrency: TAGS_AT_ONCE,
+        });
   display.stop();
 
   const bad = results.filter(({ _tag }) => _tag === "Failed").length;
@@ -84,17 +87,52 @@ type Done =
   | { readonly _tag: "Looked"; readonly line: (target: string) => string; readonly machine: object }
   | { readonly _tag: "Failed"; readonly why: string; readonly machine: object };
 
+/** All tags together: fewer requests than a copy for each (see `Copier.copyRepository`). */
+const copyTags = Effect.fnUntraced(function* (
+  { source, target, copier, options, onProgress }: Ends,
+  pieces: ReadonlyArray<Piece>,
+  show: (piece: Piece, done: Done) => Done,
+) {
+  const results: Array<Done> = [];
+  yield* copier
+    .copyRepository({
+      source,
+      target,
+      tags: pieces.flatMap(({ put }) => put ?? []),
+      ...lookOf(options),
+      onProgress,
+      onTag: (tag, outcome) => {
+        results.push(
+          show({ wanted: tag, put: tag }, Result.match(outcome, { onSuccess: copied, onFailure: failedWith })),
+        );
+      },
+    })
+    .pipe(Effect.mapError((error) => unable(error.message)));
+  return results;
+});
+
+const lookOf = (options: CopyOptions) =>
+  ({
+    depth: options.deep === true ? "deep" : options.referrers === true ? "referrers" : "tag",
+    referrers: options.referrers === true ? "all" : "none",
+  }) as const;
+
+const copied = (result: CopyResult): Done => ({
+  _tag: "Copied",
+  line: (to) => copiedLine(to, result),
+  machine: result,
+});
+
 const reallyCopy = ({ source, target, copier, options, onProgress }: Ends, piece: Piece): Effect.Effect<Done> =>
   copier
     .copy({
       source: { registry: source.registry, repository: source.repository, reference: piece.wanted },
       target: { registry: target.registry, repository: target.repository, tag: piece.put },
-      depth: options.deep === true ? "deep" : options.referrers === true ? "referrers" : "tag",
-      referrers: options.referrers === true ? "all" : "none",
+      ...lookOf(options),
       onProgress,
     })
     .pipe(
-      Effect.map((result): Done => ({ _tag: "Copied", line: (to) => copiedLine(to, result), machine: result })),
+      Effect.map(copied),
       Effect.catch((error) => Effect.succeed(failedWith(error))),
     );
 

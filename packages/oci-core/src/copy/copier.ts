@@ -1,6 +1,7 @@
 import type * as Effect from "effect/Effect";
 import type { Digest, RepositoryName, Tag } from "../model/brand.ts";
 import type { Registry, Resolved } from "../registry/registry.ts";
+import type { RepositoryCopyRequest, RepositoryCopyResult } from "./copy-repository.ts";
 import type { CopyError } from "./errors.ts";
 
 /** How deep a copy looks before it may call a target equal. `tag`: equal top digests end it. `referrers`: they too. `deep`: every child and blob is asked for, which heals a half image. */
@@ -62,4 +63,6 @@ export interface CopyResult {
 /** Copies images. One copier holds what concurrent copies share: the blob index and the single flight of each blob, for each target registry. */
 export interface Copier {
   readonly copy: <E = never>(request: CopyRequest<E>) => Effect.Effect<CopyResult, CopyError | E>;
+  /** Copies all tags of a repository, or some, with fewer requests than a copy for each. Fails only when the source cannot be listed. */
+  readonly copyRepository: (request: RepositoryCopyRequest) => Effect.Effect<RepositoryCopyResult, CopyError>;
 }

@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber";
 import { describe, expect, it } from "vitest";
 import { image } from "../testing/images.ts";
 import { copyOnce, failureOf, limits, MIB, request, run, twoSides } from "./copying.test-support.ts";
-import { WHOLE_BLOBS_BYTES_MAX } from "./limits.ts";
+import { WHOLE_BLOB_BYTES_MAX, WHOLE_BLOBS_BYTES_MAX } from "./limits.ts";
 import { makeCopier } from "./make-copier.ts";
 import { type MemoryRegistry, makeMemoryRegistry, piecesOf } from "./memory-registry.test-support.ts";
 
@@ -83,8 +83,9 @@ describe("blobs", () => {
         );
       },
     });
-    const names = Array.from({ length: 10 }, (_, n) => `team/app-${n}`);
-    for (const name of names) await source.fill(name, "1", image({ seed: name, layers: [4 * MIB, 4 * MIB, 4 * MIB] }));
+    const names = Array.from({ length: 30 }, (_, n) => `team/app-${n}`);
+    const layers = [WHOLE_BLOB_BYTES_MAX, WHOLE_BLOB_BYTES_MAX, WHOLE_BLOB_BYTES_MAX];
+    for (const name of names) await source.fill(name, "1", image({ seed: name, layers }));
     await run(
       Effect.flatMap(makeCopier({ limits }), (copier) =>
         Effect.forEach(names, (repository) => copier.copy(request(source, target, { repository })), {
@@ -93,10 +94,10 @@ describe("blobs", () => {
       ),
     );
     expect(target.dangling()).toEqual([]);
-    // 16 layers, or a configuration in the place of one.
-    expect(most).toBeGreaterThan(8);
-    expect(most).toBeLessThanOrEqual(WHOLE_BLOBS_BYTES_MAX / (4 * MIB) + 10);
-    expect(target.count("upload")).toBe(40);
+    // 64 layers, or configurations in the place of some.
+    expect(most).toBeGreaterThan(40);
+    expect(most).toBeLessThanOrEqual(WHOLE_BLOBS_BYTES_MAX / WHOLE_BLOB_BYTES_MAX + names.length);
+    expect(target.count("upload")).toBe(120);
   });
 
   it("whose upload stands still are a failure of the target, not wrong bytes of the source", async () => {

@@ -8,7 +8,7 @@ import type { CopyError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
 import type { Belief, Job, Shared } from "./job.ts";
 import { countPresent, moveContent, remember } from "./move-image.ts";
-import { putTop } from "./put-tag.ts";
+import { confirm, putTop } from "./put-tag.ts";
 import { readGraph, readManifest } from "./read-manifest.ts";
 import { copyReferrers } from "./referrers.ts";
 import { explainMissing, isMissingAtSource, type Pinned, resolveSides } from "./resolve-sides.ts";
@@ -19,15 +19,35 @@ import { makeTally } from "./tally.ts";
  * confirm it. Pinned to one digest from the first step on, so a tag that moves meanwhile gives the old image or an
  * error, never a mixture.
  */
-export const runCopy = Effect.fnUntraced(function* <E>(shared: Shared, request: CopyRequest<E>) {
+export const runCopy = <E>(shared: Shared, request: CopyRequest<E>): Effect.Effect<CopyResult, CopyError | E> =>
+  Effect.flatMap(copyUnconfirmed(shared, request), ({ result, isConfirmed }) =>
+    isConfirmed
+      ? Effect.succeed(result)
+      : Effect.as(confirm(request.target, shared.limits, request.target.tag ?? result.digest, result.digest), result),
+  );
+
+/** A copy whose tag is put, and was perhaps not asked for yet. */
+export interface Unconfirmed {
+  readonly result: CopyResult;
+  /** Nothing was put, so that there is nothing to ask for. */
+  readonly isConfirmed: boolean;
+  /** The target named the digest when it took a tag that it did not have before: that it lists the tag is all that is left to know. */
+  readonly isNamed: boolean;
+}
+
+/** All of a copy but its last question. */
+export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, request: CopyRequest<E>) {
   const startedAt = yield* Clock.currentTimeMillis;
   const job = makeJob(shared, request);
   const belief: Belief = request.depth === "deep" ? "ask" : "trust";
-  const { wanted, held } = yield* resolveSides(request);
+  const { wanted, held } = yield* resolveSides(request, shared.memory);
   const isEqual = held?.digest === wanted.digest;
 
   const ends = isEqual && (request.depth === "tag" || (request.depth === "referrers" && request.referrers === "none"));
-  if (ends) return yield* finish(job, startedAt, wanted.digest, held.mediaType, [wanted.digest], 0);
+  if (ends) {
+    const result = yield* finish(job, startedAt, wanted.digest, held.mediaType, [wanted.digest], 0);
+    return { result, isConfirmed: true, isNamed: false };
+  }
   const { registry, repository, tag } = request.target;
   // A tag that is there came with content that we may not know of; what we put ourselves we do know.
   const isNews = shared.memory.warmth(registry.name, repository) === undefined;
@@ -37,12 +57,12 @@ export const runCopy = Effect.fnUntraced(function* <E>(shared: Shared, request: 
   const place = Effect.gen(function* () {
     const graph = yield* isTop ? topOnly(job, wanted) : bringContent(job, wanted, belief);
     const referrers = request.referrers === "none" ? 0 : yield* copyReferrers(job, graph.top, belief);
-    if (!isEqual) {
-      const gate = tag === undefined ? Effect.void : (request.beforeTag?.(wanted.digest) ?? Effect.void);
-      yield* putTop(job, graph, tag ?? wanted.digest, gate);
-    }
+    const gate = tag === undefined ? Effect.void : (request.beforeTag?.(wanted.digest) ?? Effect.void);
+    const named = isEqual ? false : yield* putTop(job, graph, tag ?? wanted.digest, gate);
     if (!isTop) yield* remember(job, graph);
-    return yield* finish(job, startedAt, wanted.digest, graph.top.mediaType, graph.digests, referrers);
+    const result = yield* finish(job, startedAt, wanted.digest, graph.top.mediaType, graph.digests, referrers);
+    const outcome: Unconfirmed = { result, isConfirmed: isEqual, isNamed: named && held === undefined };
+    return outcome;
   });
   return yield* Effect.catchIf(place, isMissingAtSource, explainMissing(request, wanted.digest));
 });

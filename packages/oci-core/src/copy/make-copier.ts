@@ -3,6 +3,7 @@ import * as Semaphore from "effect/Semaphore";
 import { type BlobIndex, makeBlobIndex } from "./blob-index.ts";
 import type { Copier } from "./copier.ts";
 import { runCopy } from "./copy.ts";
+import { runRepositoryCopy } from "./copy-repository.ts";
 import { makeFinishedImages } from "./finished.ts";
 import type { Shared } from "./job.ts";
 import { type CopyLimits, DEFAULT_LIMITS, WHOLE_BLOB_UNIT_BYTES, WHOLE_BLOBS_BYTES_MAX } from "./limits.ts";
@@ -35,5 +36,8 @@ export const makeCopier = (options: CopierOptions = {}): Effect.Effect<Copier> =
       turns: makeTurns(),
       room: Semaphore.makeUnsafe(WHOLE_BLOBS_BYTES_MAX / WHOLE_BLOB_UNIT_BYTES),
     };
-    return { copy: (request) => runCopy(shared, request) };
+    return {
+      copy: (request) => runCopy(shared, request),
+      copyRepository: (request) => runRepositoryCopy(shared, request),
+    };
   });

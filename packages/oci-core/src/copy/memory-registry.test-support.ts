@@ -49,6 +49,8 @@ export interface MemoryOptions {
   readonly name?: string;
   readonly traits?: Partial<RegistryTraits>;
   readonly mounts?: boolean;
+  /** Whether the answer to a PUT names the digest. Default true. */
+  readonly names?: boolean;
   /** Refuses manifests whose content is missing. Default true. */
   readonly strict?: boolean;
   /** Says of such a manifest that it is invalid, as Artifactory does. */
@@ -214,7 +216,7 @@ export const makeMemoryRegistry = (options: MemoryOptions = {}): MemoryRegistry 
           return yield* error("content-missing", "something is missing", { missing: [missing] });
         held.manifests.set(manifest.digest, manifest);
         if (!isDigest(reference)) held.tags.set(reference, manifest.digest);
-        return { subjectAccepted: hasApi && manifest.subject !== undefined };
+        return { subjectAccepted: hasApi && manifest.subject !== undefined, named: options.names ?? true };
       }),
     hasBlob: (repository, digest) =>
       Effect.map(

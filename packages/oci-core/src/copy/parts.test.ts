@@ -1,4 +1,4 @@
-import { PassThrough, Readable, Writable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
@@ -16,7 +16,7 @@ import { makeFinishedImages } from "./finished.ts";
 import { walk } from "./graph.ts";
 import { GRAPH_DEPTH_MAX, TRUST_MS } from "./limits.ts";
 import { repo } from "./memory-registry.test-support.ts";
-import { pump } from "./pump.ts";
+import { type PieceSink, pump } from "./pump.ts";
 import { makeSingleFlight } from "./single-flight.ts";
 import { makeTargetMemory } from "./target-memory.ts";
 
@@ -222,48 +222,41 @@ describe("single flight", () => {
 
 describe("the pump", () => {
   const options = () => ({ onBytes: () => {}, stallMs: 20, signal: new AbortController().signal });
+  const taking: PieceSink = { accept: (_piece, done) => done() };
 
-  it("moves all and leaves the sink open", async () => {
-    const to = new PassThrough({ highWaterMark: 4 });
-    const read = to.toArray();
-    expect(
-      await pump(Readable.from([Buffer.from("first"), Buffer.from("second")], { objectMode: false }), to, options()),
-    ).toEqual({
-      _tag: "Drained",
-    });
-    expect(to.writable).toBe(true);
-    to.end();
-    expect(Buffer.concat(await read).toString()).toBe("firstsecond");
+  it("moves all, and the sink is its caller's to end", async () => {
+    const seen: Buffer[] = [];
+    const accept = (piece: Buffer, done: () => void): void => {
+      seen.push(Buffer.from(piece));
+      done();
+    };
+    const from = Readable.from([Buffer.from("first"), Buffer.from("second")], { objectMode: false });
+    expect(await pump(from, { accept }, options())).toEqual({ _tag: "Drained" });
+    expect(Buffer.concat(seen).toString()).toBe("firstsecond");
   });
 
   it("says that the source stopped", async () => {
     const silent = new Readable({ read: () => {} });
-    expect(await pump(silent, new PassThrough(), options())).toMatchObject({ _tag: "SourceBroke", stalled: true });
+    expect(await pump(silent, taking, options())).toMatchObject({ _tag: "SourceBroke", stalled: true });
     expect(silent.destroyed).toBe(true);
-    // A sink without room is not a stall of the source, however long it takes.
-    let room = (): void => {};
-    const slow = new Writable({
-      highWaterMark: 1,
-      write: (_piece, _encoding, done) => {
-        room = done;
-      },
-    });
-    const source = Readable.from([Buffer.alloc(10), Buffer.alloc(10)], { objectMode: false });
+    // A sink that has not given its piece back is not a stall of the source, however long it takes.
+    const slow: PieceSink = { accept: (_piece, done) => void setTimeout(done, 70) };
+    const source = new Readable({ read: () => {} });
     const end = pump(source, slow, options());
-    setTimeout(() => room(), 70);
-    setTimeout(() => room(), 90);
+    source.push(Buffer.alloc(10));
+    setTimeout(() => source.push(null), 60);
     expect(await end).toEqual({ _tag: "Drained" });
   });
 
   it("says which side broke, and stops when it is told to", async () => {
     const broken = new Readable({ read: () => broken.destroy(new Error("reset")) });
-    expect(await pump(broken, new PassThrough(), options())).toMatchObject({ _tag: "SourceBroke", detail: "reset" });
+    expect(await pump(broken, taking, options())).toMatchObject({ _tag: "SourceBroke", detail: "reset" });
     const closed = new PassThrough();
     closed.destroy();
-    expect(await pump(Readable.from([]), closed, options())).toMatchObject({ _tag: "SinkBroke" });
+    expect(await pump(Readable.from([]), { ...taking, gone: closed }, options())).toMatchObject({ _tag: "SinkBroke" });
     const control = new AbortController();
     const silent = new Readable({ read: () => {} });
-    const end = pump(silent, new PassThrough(), { ...options(), stallMs: 60_000, signal: control.signal });
+    const end = pump(silent, taking, { ...options(), stallMs: 60_000, signal: control.signal });
     control.abort();
     expect(await end).toEqual({ _tag: "SinkBroke" });
     expect(silent.destroyed).toBe(true);

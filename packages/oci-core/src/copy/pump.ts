@@ -1,4 +1,5 @@
-import type { Readable, Writable } from "node:stream";
+import type { Readable } from "node:stream";
+import { borrow } from "../registry/transport/lending.ts";
 
 /** How a pump ended. A broken sink is told apart from a broken source, because only a source can be resumed. */
 export type PumpEnd =
@@ -6,27 +7,34 @@ export type PumpEnd =
   | { readonly _tag: "SourceBroke"; readonly detail: string; readonly stalled: boolean; readonly error?: unknown }
   | { readonly _tag: "SinkBroke" };
 
+/** Where pieces go: each is given back through `done`, in order. */
+export interface PieceSink {
+  readonly accept: (piece: Buffer, done: () => void) => void;
+  /** Closes when the sink takes no more. A sink without it always takes. */
+  readonly gone?: Readable | undefined;
+}
+
 export interface PumpOptions {
   /** Called with the length of each piece that the sink took. */
   readonly onBytes: (bytes: number) => void;
   /**
-   * A source that we wait for and that sends nothing for this long has stalled. ms. The time in which the sink has no
-   * room does not count: an upload may wait for its turn, and the client watches one that stands still.
+   * A source that we wait for and that sends nothing for this long has stalled. ms. The time in which the sink has pieces
+   * that it has not given back does not count: an upload may wait for its turn, and the client watches one that stands still.
    */
   readonly stallMs: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Moves all of `from` into `to` under back-pressure and leaves `to` open, so that another source can go on where this
- * one broke (`pipeline` would end a Transform, and destroy it with its source). Never rejects. `from` is destroyed at
- * the end.
+ * Moves all of `from` into the sink under back-pressure and leaves the sink open, so that another source can go on where this
+ * one broke. Never rejects. `from` is destroyed at the end.
  */
-export const pump = (from: Readable, to: Writable, options: PumpOptions): Promise<PumpEnd> =>
+export const pump = (from: Readable, { accept, gone }: PieceSink, options: PumpOptions): Promise<PumpEnd> =>
   new Promise((resolve) => {
     let settled = false;
+    let out = 0;
     const timer = setTimeout(() => {
-      if (from.isPaused()) timer.refresh();
+      if (out > 0) timer.refresh();
       else settle({ _tag: "SourceBroke", detail: `no byte for ${options.stallMs} ms`, stalled: true });
     }, options.stallMs);
 
@@ -35,34 +43,29 @@ export const pump = (from: Readable, to: Writable, options: PumpOptions): Promis
       settled = true;
       clearTimeout(timer);
       options.signal.removeEventListener("abort", onSinkGone);
-      from.off("data", onData).off("end", onEnd).off("close", onClose);
-      to.off("drain", onDrain).off("error", onSinkGone).off("close", onSinkGone);
+      gone?.off("error", onSinkGone).off("close", onSinkGone);
       // The error listener stays: a stream that is destroyed may still report, and nobody else listens.
-      from.destroy();
+      from.on("error", () => undefined).destroy();
       resolve(end);
     };
-    const onData = (piece: Buffer): void => {
-      timer.refresh();
-      options.onBytes(piece.byteLength);
-      if (!to.write(piece)) from.pause();
-    };
-    const onDrain = (): void => {
-      timer.refresh();
-      from.resume();
-    };
-    const onEnd = (): void => settle({ _tag: "Drained" });
-    const onError = (error: unknown): void =>
-      settle({ _tag: "SourceBroke", detail: textOf(error), stalled: false, error });
-    const onClose = (): void =>
-      settle({ _tag: "SourceBroke", detail: "the connection was closed before the end", stalled: false });
     const onSinkGone = (): void => settle({ _tag: "SinkBroke" });
 
-    from.on("error", onError);
-    if (options.signal.aborted || to.destroyed) return onSinkGone();
-    if (from.destroyed) return onClose();
+    if (options.signal.aborted || gone?.destroyed === true) return onSinkGone();
     options.signal.addEventListener("abort", onSinkGone, { once: true });
-    to.on("drain", onDrain).on("error", onSinkGone).on("close", onSinkGone);
-    from.on("end", onEnd).on("close", onClose).on("data", onData);
+    gone?.on("error", onSinkGone).on("close", onSinkGone);
+    borrow(from, {
+      piece: (piece, done) => {
+        if (settled) return done();
+        timer.refresh();
+        options.onBytes(piece.byteLength);
+        out += 1;
+        accept(piece, () => {
+          out -= 1;
+          timer.refresh();
+          done();
+        });
+      },
+      end: () => settle({ _tag: "Drained" }),
+      fail: (error) => settle({ _tag: "SourceBroke", detail: error.message, stalled: false, error }),
+    });
   });
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -7,6 +7,12 @@ import { blobsOf, type Graph } from "./graph.ts";
 import type { Belief, Job } from "./job.ts";
 import { moveBlob } from "./move-blob.ts";
 
+/** What the target said of a manifest that it took; see `Registry.putManifest`. */
+export interface Put {
+  readonly subjectAccepted: boolean;
+  readonly named?: boolean | undefined;
+}
+
 /** Puts one manifest at the target, as the bytes that came. */
 export const putManifest = (job: Job, manifest: Manifest, reference: Tag | Digest) =>
   job.target.registry.putManifest(job.target.repository, reference, manifest).pipe(
@@ -56,7 +62,7 @@ export const putHealing = <E>(
   manifest: Manifest,
   reference: Tag | Digest,
   gate: Effect.Effect<void, E>,
-): Effect.Effect<{ readonly subjectAccepted: boolean }, CopyError | E> => {
+): Effect.Effect<Put, CopyError | E> => {
   const put = Effect.andThen(gate, putManifest(job, manifest, reference));
   const again = (round: HealRound) => (error: CopyError) =>
     Effect.andThen(heal(job, graph, manifest, error, round), put);

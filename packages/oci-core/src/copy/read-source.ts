@@ -1,22 +1,22 @@
-import { Writable } from "node:stream";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import type { Descriptor } from "../model/descriptor.ts";
 import { digestAlgorithm, digestOf } from "../model/digest.ts";
 import { RegistryError, type RegistryReason } from "../registry/errors.ts";
 import type { BlobBody } from "../registry/registry.ts";
+import type { RelayStream } from "../registry/relay.ts";
 import { pause } from "./backoff.ts";
 import { CopyError, onSide } from "./errors.ts";
 import { digestReference, type Job } from "./job.ts";
 import { RESUME_PROGRESS_BYTES } from "./limits.ts";
-import { type PumpEnd, pump } from "./pump.ts";
+import { type PieceSink, type PumpEnd, pump } from "./pump.ts";
 
 /**
  * Reads a blob from the source into `into` and ends it, resuming with Range where a connection broke: `into` has hashed
  * what came before, so nothing is read twice. Gives up after `resumeTries` breaks without 8 MiB of progress in between.
  * Does not end when `into` is broken from outside, because whoever broke it knows why.
  */
-export const feed = Effect.fnUntraced(function* (job: Job, blob: Descriptor, into: Writable) {
+export const feed = Effect.fnUntraced(function* (job: Job, blob: Descriptor, into: RelayStream) {
   const { limits } = job.shared;
   let position = 0;
   let mark = 0;
@@ -26,7 +26,8 @@ export const feed = Effect.fnUntraced(function* (job: Job, blob: Descriptor, int
     job.report({ _tag: "BlobBytes", digest: blob.digest, bytes });
   };
   for (;;) {
-    const end = yield* Effect.result(readFrom(job, blob, position, into, count));
+    const sink: PieceSink = { accept: (piece, done) => into.accept(piece, done), gone: into };
+    const end = yield* Effect.result(readFrom(job, blob, position, sink, count));
     // A body that broke after its last byte is whole: the digest decides, not the manner of the goodbye.
     if (position >= blob.size) {
       into.end();
@@ -49,26 +50,22 @@ export const feed = Effect.fnUntraced(function* (job: Job, blob: Descriptor, int
 export const readWhole = Effect.fnUntraced(function* (job: Job, blob: Descriptor) {
   const bytes = Buffer.allocUnsafe(blob.size);
   let position = 0;
-  const buffer = new Writable({
-    write: (piece: Buffer, _encoding, done) => {
-      if (position + piece.byteLength > blob.size) return done(new Error(`more than the ${blob.size} bytes promised`));
-      bytes.set(piece, position);
-      position += piece.byteLength;
-      done();
-    },
-  });
-  buffer.on("error", () => {});
-  const count = (length: number): void => job.report({ _tag: "BlobBytes", digest: blob.digest, bytes: length });
-  const end = yield* readFrom(job, blob, 0, buffer, count);
-  if (buffer.errored !== null) return yield* mismatch(job, blob, buffer.errored.message);
+  const accept = (piece: Buffer, done: () => void): void => {
+    if (position + piece.byteLength <= blob.size) bytes.set(piece, position);
+    position += piece.byteLength;
+    done();
+  };
+  const count = (pieceBytes: number): void => job.report({ _tag: "BlobBytes", digest: blob.digest, bytes: pieceBytes });
+  const end = yield* readFrom(job, blob, 0, { accept }, count);
   const failure = position < blob.size ? broken(job, blob, position, end) : undefined;
   if (failure !== undefined) return yield* failure;
+  if (position > blob.size) return yield* mismatch(job, blob, `more than the ${blob.size} bytes promised`);
   if (digestOf(bytes, digestAlgorithm(blob.digest)) !== blob.digest)
     return yield* mismatch(job, blob, "the bytes have another digest");
   return bytes;
 });
 
-const readFrom = (job: Job, blob: Descriptor, from: number, into: Writable, onBytes: (bytes: number) => void) =>
+const readFrom = (job: Job, blob: Descriptor, from: number, into: PieceSink, onBytes: (bytes: number) => void) =>
   withBody(job, blob, from, (body) =>
     Effect.promise((signal) => pump(body.stream, into, { onBytes, stallMs: job.shared.limits.stallMs, signal })),
   );

@@ -5,6 +5,7 @@ import type { Manifest } from "../model/manifest.ts";
 import type { Resolved } from "../registry/registry.ts";
 import type { CopyRequest } from "./copier.ts";
 import { CopyError, onSide } from "./errors.ts";
+import type { TargetMemory } from "./target-memory.ts";
 
 /** What the source has, fixed for the whole copy. `top` is there where learning the digest took the document anyway. */
 export interface Pinned {
@@ -21,9 +22,10 @@ export interface Sides {
 /**
  * Learns both sides with as few requests as can be: nothing that the caller knows is asked for, both HEADs go out at
  * the same time, and where the target is known to lack the tag the source's document is read at once, which tells the
- * digest too.
+ * digest too. Where the last copies found their tags missing, the target is asked first, since its answer is likely to save the HEAD of
+ * the source.
  */
-export const resolveSides = Effect.fnUntraced(function* <E>(request: CopyRequest<E>) {
+export const resolveSides = Effect.fnUntraced(function* <E>(request: CopyRequest<E>, memory: TargetMemory) {
   const { source, target, known } = request;
   const wantedKnown: Pinned | undefined =
     known?.wanted ?? (isDigest(source.reference) ? { digest: source.reference } : undefined);
@@ -34,6 +36,12 @@ export const resolveSides = Effect.fnUntraced(function* <E>(request: CopyRequest
     const sides: Sides = { wanted, held };
     return sides;
   }
+  if (wantedKnown === undefined && known?.held === undefined && memory.likelyLacks(target.registry.name)) {
+    const held = yield* hold(request, byTag);
+    memory.held(target.registry.name, held !== undefined);
+    const sides: Sides = { wanted: yield* pin(request, held === undefined), held };
+    return sides;
+  }
   const [wanted, held] = yield* Effect.all(
     [
       wantedKnown === undefined ? pin(request, known?.held === null) : Effect.succeed(wantedKnown),
@@ -41,6 +49,7 @@ export const resolveSides = Effect.fnUntraced(function* <E>(request: CopyRequest
     ],
     { concurrency: 2 },
   );
+  memory.held(target.registry.name, held !== undefined);
   const sides: Sides = { wanted, held };
   return sides;
 });

@@ -4,7 +4,7 @@ import * as Semaphore from "effect/Semaphore";
 import type { Descriptor } from "../model/descriptor.ts";
 import { RegistryError } from "../registry/errors.ts";
 import type { UploadStart } from "../registry/registry.ts";
-import { VerifiedStream } from "../registry/verify.ts";
+import { RelayStream } from "../registry/relay.ts";
 import { pause } from "./backoff.ts";
 import { CopyError, onSide } from "./errors.ts";
 import type { Job } from "./job.ts";
@@ -103,12 +103,11 @@ const upload = (job: Job, blob: Descriptor, location: URL, body: Parameters<Job[
 const stream = (job: Job, blob: Descriptor, location: URL): Effect.Effect<void, CopyError> =>
   Effect.suspend(() => {
     const { name } = job.source.registry;
-    const body = new VerifiedStream(blob, {
+    const body = new RelayStream(blob, {
       registry: name,
       operation: "GET blob",
       reference: `${job.source.repository}@${blob.digest}`,
     });
-    body.on("error", () => {});
     const echo = (error: CopyError): CopyError =>
       body.errored instanceof RegistryError && body.errored.reason === "digest-mismatch"
         ? mismatch(job, blob, body.errored.detail)
@@ -116,7 +115,7 @@ const stream = (job: Job, blob: Descriptor, location: URL): Effect.Effect<void, 
     const reading = Effect.andThen(feed(job, blob, body), Effect.never);
     return Effect.raceFirst(upload(job, blob, location, body), reading).pipe(
       Effect.mapError(echo),
-      Effect.andThen(Effect.suspend(() => (body.readableEnded ? Effect.void : Effect.fail(answeredEarly(job, blob))))),
+      Effect.andThen(Effect.suspend(() => (body.isWhole ? Effect.void : Effect.fail(answeredEarly(job, blob))))),
       Effect.ensuring(Effect.sync(() => body.destroy())),
     );
   });

@@ -11,6 +11,10 @@ export type Warmth = "warm" | "cold";
 export interface TargetMemory {
   readonly warmth: (registry: string, repository: RepositoryName) => Warmth | undefined;
   readonly setWarmth: (registry: string, repository: RepositoryName, warmth: Warmth) => void;
+  /** Whether a copy found its tag at the target. */
+  readonly held: (registry: string, found: boolean) => void;
+  /** Whether the last copy to this registry found its tag missing: the next ones are likely to, as in a first synchronisation. */
+  readonly likelyLacks: (registry: string) => boolean;
   readonly mounted: (registry: string, granted: boolean) => void;
   /**
    * False once a registry has refused some mounts and granted none: then nobody waits for a blob in order to mount it.
@@ -20,6 +24,7 @@ export interface TargetMemory {
 
 export const makeTargetMemory = (): TargetMemory => {
   const repositories = new Map<string, Warmth>();
+  const lacking = new Set<string>();
   const mounts = new Map<string, { granted: number; refused: number }>();
   return {
     warmth: (registry, repository) => repositories.get(`${registry} ${repository}`),
@@ -31,6 +36,11 @@ export const makeTargetMemory = (): TargetMemory => {
       const [oldest] = repositories.keys();
       if (oldest !== undefined) repositories.delete(oldest);
     },
+    held: (registry, found) => {
+      if (found) lacking.delete(registry);
+      else lacking.add(registry);
+    },
+    likelyLacks: (registry) => lacking.has(registry),
     mounted: (registry, granted) => {
       const count = mounts.get(registry) ?? { granted: 0, refused: 0 };
       if (granted) count.granted += 1;

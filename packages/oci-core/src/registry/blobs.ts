@@ -4,12 +4,11 @@ import type { Digest, RepositoryName } from "../model/brand.ts";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { RegistryError } from "./errors.ts";
 import { apiUrl, type Call, type Context, type Exchange, repositoryScope } from "./exchange.ts";
-import { causeFailure, failure, isPage, type Place } from "./failure.ts";
+import { failure, isPage, type Place } from "./failure.ts";
 import type { HttpAnswer } from "./http.ts";
 import { MeteredStream } from "./metered.ts";
 import type { BlobBody, Registry } from "./registry.ts";
 import { retried } from "./retry.ts";
-import { connect } from "./verify.ts";
 
 /**
  * A body that nobody reads for this long is closed: its reader is gone, and it holds a connection and a permit. Longer than
@@ -77,8 +76,7 @@ const readBlob = async (
   }
   const size = Math.max(0, descriptor.size - from);
   // A server that ignores Range sends the whole blob; what we have already is skipped, since asking again would cost the same.
-  const metered = new MeteredStream(place, size, answer.status === 200 ? from : 0);
-  connect(answer.body, metered, (error) => causeFailure(place, error));
+  const metered = new MeteredStream(answer.body, place, size, answer.status === 200 ? from : 0);
   metered.on("close", release);
   watchUnread(metered, place);
   return { size, stream: metered };

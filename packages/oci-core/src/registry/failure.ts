@@ -98,6 +98,7 @@ export const retryAfterMs = (value: string | undefined, now: number): number | u
 };
 
 const STALLED: ReadonlySet<string> = new Set([
+  "DRAYAGE_STALLED",
   "UND_ERR_HEADERS_TIMEOUT",
   "UND_ERR_BODY_TIMEOUT",
   "UND_ERR_CONNECT_TIMEOUT",
@@ -124,9 +125,10 @@ const reasonOfCode = (code: string | undefined): RegistryReason => {
   if (code === undefined) return "network";
   if (STALLED.has(code)) return "stalled";
   if (code === "DRAYAGE_REFUSED_ADDRESS") return "unsafe-location";
-  if (code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW") return "invalid-response";
+  if (code === "DRAYAGE_INVALID_ANSWER" || code.startsWith("HPE_") || code === "UND_ERR_HEADERS_OVERFLOW")
+    return "invalid-response";
   // Our own body was longer or shorter than its descriptor promised.
-  if (code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH") return "digest-mismatch";
+  if (code === "DRAYAGE_BODY_LENGTH" || code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH") return "digest-mismatch";
   return "network";
 };
 

@@ -260,7 +260,8 @@ describe("putManifest", () => {
   it("sends the very bytes with their type", async () => {
     const seen = await withRegistry(
       () => ({ status: 201, headers: { "docker-content-digest": DIGEST } }),
-      (registry) => Effect.map(put(registry), (result) => expect(result).toEqual({ subjectAccepted: false })),
+      (registry) =>
+        Effect.map(put(registry), (result) => expect(result).toEqual({ subjectAccepted: false, named: true })),
     );
     expect(seen).toMatchObject([
       {

@@ -154,10 +154,11 @@ const readPut = async (
   digest: Digest,
   answer: HttpAnswer,
   { fail, place }: Context,
-): Promise<{ readonly subjectAccepted: boolean }> => {
+): Promise<{ readonly subjectAccepted: boolean; readonly named: boolean }> => {
   if (!isStored(201, digest, answer)) throw await fail(answer);
   checkStoredDigest(digest, answer, place);
-  return { subjectAccepted: answer.header("oci-subject") !== undefined };
+  const named = answer.header("docker-content-digest") === digest;
+  return { subjectAccepted: answer.header("oci-subject") !== undefined, named };
 };
 
 /**

@@ -99,12 +99,15 @@ export interface Registry {
    * Fails with `not-found` only when the registry said MANIFEST_UNKNOWN or `repository-unknown` on NAME_UNKNOWN.
    */
   readonly manifest: (repository: RepositoryName, reference: Tag | Digest) => Effect.Effect<Manifest, RegistryError>;
-  /** PUT of the very bytes. Fails if the registry names another digest. `subjectAccepted`: answered with OCI-Subject. */
+  /**
+   * PUT of the very bytes. Fails if the registry names another digest. `subjectAccepted`: answered with OCI-Subject. `named`: the answer
+   * names the digest that is stored, which the specification leaves open.
+   */
   readonly putManifest: (
     repository: RepositoryName,
     reference: Tag | Digest,
     manifest: Pick<Manifest, "bytes" | "mediaType" | "digest">,
-  ) => Effect.Effect<{ readonly subjectAccepted: boolean }, RegistryError>;
+  ) => Effect.Effect<{ readonly subjectAccepted: boolean; readonly named?: boolean | undefined }, RegistryError>;
 
   readonly hasBlob: (repository: RepositoryName, digest: Digest) => Effect.Effect<boolean, RegistryError>;
   /**

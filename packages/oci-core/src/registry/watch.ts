@@ -2,6 +2,8 @@ import { PassThrough, type Readable } from "node:stream";
 import * as Effect from "effect/Effect";
 import type { RegistryError } from "./errors.ts";
 import { failure, type Place } from "./failure.ts";
+import { RelayStream } from "./relay.ts";
+import { LendingStream } from "./transport/lending.ts";
 import { connect, VerifiedStream } from "./verify.ts";
 
 /**
@@ -26,8 +28,8 @@ export const watched = <A>(
     let still = 0;
     const watch = setInterval(() => {
       const now = seen();
-      // `readableFlowing` is null until the request takes the body: waiting for a permit is not standing still.
-      still = now === before && stream.readableFlowing !== null && !stream.readableEnded ? still + 1 : 0;
+      // Until the request takes the body it waits for a permit, which is not standing still.
+      still = now === before && isTaken(stream) && !stream.readableEnded ? still + 1 : 0;
       before = now;
       if (still >= LOOKS_PER_IDLE)
         stream.destroy(failure(place, "stalled", `no byte of the upload moved for ${idleMs / 1000} s`));
@@ -41,9 +43,12 @@ export const watched = <A>(
     return Effect.ensuring(send(stream), ended);
   });
 
-/** `VerifiedStream` counts already; any other stream goes through one that does. */
+const isTaken = (stream: Readable): boolean =>
+  stream instanceof LendingStream ? stream.isBorrowed : stream.readableFlowing !== null;
+
+/** The verifying streams count already; any other stream goes through one that does. */
 const counted = (body: Readable): { readonly stream: Readable; readonly seen: () => number } => {
-  if (body instanceof VerifiedStream) return { stream: body, seen: () => body.seen };
+  if (body instanceof VerifiedStream || body instanceof RelayStream) return { stream: body, seen: () => body.seen };
   const through = new PassThrough();
   let seen = 0;
   connect(body, through, (error) => error);

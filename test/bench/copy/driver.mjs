@@ -1,0 +1,40 @@
+// A program that keeps many repositories in step, on nothing but the public API: what a user of the library would write. JavaScript, so
+// that no time goes into removing types.
+import { readFileSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+
+enableCompileCache();
+const [{ connectRegistry, dockerConfigAuth, makeCopier }, { parseRepositoryName }, Effect] = await Promise.all([
+  import("@drayage/oci-core"),
+  import("@drayage/oci-core/model"),
+  import("effect/Effect"),
+]);
+
+const REPOSITORIES_AT_ONCE = 16;
+
+const plan = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8"));
+
+const sync = Effect.gen(function* () {
+  const connect = (host) =>
+    Effect.flatMap(dockerConfigAuth(host), (auth) =>
+      connectRegistry({ name: host, url: new URL(`${plan.scheme}://${host}`), auth }),
+    );
+  const [source, target] = yield* Effect.all([connect(plan.source), connect(plan.target)]);
+  const copier = yield* makeCopier();
+  yield* Effect.forEach(
+    plan.repositories,
+    Effect.fnUntraced(function* (name) {
+      const repository = parseRepositoryName(name);
+      const result = yield* copier.copyRepository({
+        source: { registry: source, repository },
+        target: { registry: target, repository },
+        depth: "tag",
+        referrers: "none",
+      });
+      if (result.failed > 0) yield* Effect.die(`${result.failed} tags of ${name} were not copied`);
+    }),
+    { concurrency: REPOSITORIES_AT_ONCE, discard: true },
+  );
+});
+
+await Effect.runPromise(Effect.scoped(sync));
