@@ -24,6 +24,14 @@ describe("what a copy puts where", () => {
     });
   });
 
+  it.each([
+    ["h.io/a:1", "oci:./out", { layout: "./out", tag: undefined }, "1"],
+    ["h.io/a:1", "oci:/tmp/out:2", { layout: "/tmp/out", tag: "2" }, "2"],
+    ["h.io/a", "oci:C:latest", { layout: "C", tag: "latest" }, "latest"],
+  ])("%s to %s is a directory", (source, destination, end, put) => {
+    expect(copyPlan(source, destination, false)).toMatchObject({ destination: end, pieces: [{ put }] });
+  });
+
   it("all tags are known later", () => {
     expect(copyPlan("h.io/a", "t.io/b", true)).toMatchObject({ pieces: undefined });
   });
@@ -35,8 +43,10 @@ describe("what says two things at once, or nothing, is refused before anything i
     ["h.io/a", "t.io/b:1", true, "DESTINATION: t.io/b:1 names one image"],
     ["h.io/a:1", `t.io/b@${DIGEST}`, false, "a copy has the digest of its source"],
     [`h.io/a@${OTHER}`, `t.io/b@${DIGEST}`, false, "a copy has the digest of its source"],
-    ["oci:dir", "t.io/b", false, "SOURCE: OCI image layouts"],
-    ["h.io/a", "oci:dir", false, "DESTINATION: OCI image layouts"],
+    ["oci:", "t.io/b", false, "SOURCE: oci: names no directory"],
+    ["h.io/a", "oci:dir:a b", false, "DESTINATION: oci:dir:a b: a b is no tag"],
+    [`h.io/a@${DIGEST}`, "oci:dir", false, "DESTINATION: oci:dir names no tag"],
+    ["oci:./dir:1", "t.io/b", true, "SOURCE: oci:./dir:1 names one image"],
     ["h.io/Up/Case", "t.io/b", false, "upper-case"],
     ["https://h.io/a", "t.io/b", false, "URL"],
     ["h.io/a:", "t.io/b", false, "tag"],

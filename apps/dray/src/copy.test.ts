@@ -56,6 +56,24 @@ afterEach(() => Effect.runPromise(Scope.close(scope, Exit.void)));
 const withLogin = () => ({ env: { DOCKER_CONFIG: dray.folder } });
 
 describe("dray copy", () => {
+  it("carries all tags over an air gap: to a directory, and from there to another registry", async () => {
+    const layout = `oci:${join(dray.folder, "carried")}`;
+    const out = await dray.run(["copy", `${source.host}/team/web`, layout, "--all-tags", "--referrers"]);
+    expect(out).toMatchObject({ code: 0 });
+    expect(out.stdout).toContain(`${layout}:1.0`);
+    const back = await dray.run(["copy", layout, `${basic.host}/far/web`, "--all-tags", "--referrers"], withLogin());
+    expect(back).toMatchObject({ code: 0 });
+    expect(basic.manifest("far/web", "1.0")?.digest).toBe(multiArch.digest);
+    expect(basic.manifest("far/web", "plain")?.digest).toBe(plain.digest);
+    expect(basic.manifest("far/web", signature.digest)).toBeDefined();
+  });
+
+  it("says that a directory is no layout, and which of the two names it was", async () => {
+    const none = await dray.run(["copy", `oci:${dray.folder}:1`, `${source.host}/team/web:2`]);
+    expect(none).toMatchObject({ code: 1 });
+    expect(none.stderr).toMatch(/source: read manifest oci:.*no OCI image layout: it has no file oci-layout/);
+  });
+
   it("moves an image with its signature, to registries that ask for a password and for a token, and again for nothing", async () => {
     const from = `${source.host}/team/web:1.0`;
     for (const target of [basic, token]) {

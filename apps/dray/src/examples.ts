@@ -8,6 +8,8 @@ export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
     "dray copy registry.acme.example/team/web:1.4 127.0.0.1:5000/team/web --referrers",
     "dray copy --plain-http registry.lan:5000 registry.lan:5000/team/web:1.4 registry.acme.example/team/web",
     "dray copy --all-tags registry.acme.example/team/web 127.0.0.1:5000/team/web --dry-run",
+    "dray copy --all-tags --referrers registry.acme.example/team/web oci:./web",
+    "dray copy oci:./web:1.4 127.0.0.1:5000/team/web:1.4",
   ],
   diff: ["dray diff", "dray diff --route prod --target frankfurt --json"],
   status: ["dray status", "DRAYAGE_TOKEN=... dray status --json"],

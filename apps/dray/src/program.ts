@@ -86,7 +86,10 @@ const running = (command: NewCommand, globals: () => Globals): void => {
 };
 
 const copying = (command: NewCommand, globals: () => Globals): void => {
-  command("copy <source> <destination>", "copy an image between registries; needs no server and no configuration")
+  command(
+    "copy <source> <destination>",
+    "copy images between registries and OCI image layouts (oci:DIR[:TAG]); needs no server and no configuration",
+  )
     .option("-a, --all-tags", "all tags of the repository")
     .option("--referrers", "signatures, attestations and SBOMs too")
     // Once for each host: a list of them would swallow SOURCE and DESTINATION.

@@ -6,15 +6,16 @@ import {
   connectRegistry,
   dockerConfigAuth,
   makeCopier,
+  openLayout,
   type Registry,
 } from "@drayage/oci-core";
-import { formatReference, type ImageReference, isDigestTag } from "@drayage/oci-core/model";
+import { isDigest, isDigestTag } from "@drayage/oci-core/model";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import * as Stream from "effect/Stream";
 import { CliError, failed, unable } from "../cli-error.ts";
-import { copyPlan, type Piece } from "../copy-plan.ts";
+import { copyPlan, type End, formatEnd, type Piece } from "../copy-plan.ts";
 import { ExitCode } from "../exit-code.ts";
 import { copiedLine, copySummary } from "../output/copy-line.ts";
 import { copyDisplay } from "../output/progress.ts";
@@ -25,7 +26,7 @@ import type { CopyOptions, Globals } from "../program.ts";
 const TAGS_AT_ONCE = 4;
 
 /**
- * `dray copy SOURCE DESTINATION`: registry to registry with nothing but Docker's credentials. Digests stay what they are.
+ * `dray copy SOURCE DESTINATION`: between registries and OCI image layouts with nothing but Docker's credentials. Digests stay what they are.
  * Exit 0 when all is there, 1 when something could not be copied, 2 when nothing was tried.
  */
 export const copy = Effect.fnUntraced(function* (
@@ -46,8 +47,8 @@ export const copy = Effect.fnUntraced(function* (
 
   const show = (piece: Piece, done: Done): Done => {
     const names = {
-      source: `${source.host}/${source.repository}${piece.wanted.includes(":") ? "@" : ":"}${piece.wanted}`,
-      target: formatReference({ host: target.host, repository: target.repository, tag: piece.put }),
+      source: formatEnd(source, isDigest(piece.wanted) ? { digest: piece.wanted } : { tag: piece.wanted }),
+      target: formatEnd(target, { tag: piece.put }),
     };
     if (done._tag === "Failed") process.stderr.write(`dray: ${names.source}: ${done.why}\n`);
     if (globals.json === true) process.stdout.write(json({ ...names, ...done.machine }));
@@ -72,7 +73,7 @@ export const copy = Effect.fnUntraced(function* (
   return ExitCode.ok;
 });
 
-type Side = ImageReference & { readonly registry: Registry };
+type Side = End & { readonly registry: Registry };
 interface Ends {
   readonly source: Side;
   readonly target: Side;
@@ -162,7 +163,8 @@ const failedWith = (error: { readonly message: string }): Done => ({
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** The plain distribution client: nothing is known of the other side, so nothing but the specification is asked of it. */
-const connect = Effect.fnUntraced(function* ({ host }: ImageReference, options: CopyOptions) {
+const connect = Effect.fnUntraced(function* ({ host, layout }: End, options: CopyOptions) {
+  if (layout !== undefined) return openLayout(layout);
   const plain = options.plainHttp?.includes(host) === true || LOOPBACK.test(host.replace(/:\d+$/, ""));
   const auth = yield* dockerConfigAuth(host).pipe(
     Effect.mapError((error) => unable(error.message, "mend Docker's config.json, or name another with DOCKER_CONFIG")),
@@ -171,11 +173,11 @@ const connect = Effect.fnUntraced(function* ({ host }: ImageReference, options: 
 });
 
 /** Tags that are names of their own: signatures and the like, kept under a tag made of a digest, go with their image (`--referrers`). */
-const allTags = Effect.fnUntraced(function* ({ registry, repository, host }: Side) {
+const allTags = Effect.fnUntraced(function* ({ registry, repository, ...end }: Side) {
   const pages = yield* Stream.runCollect(registry.tags(repository)).pipe(
     Effect.mapError((error) => unable(error.message)),
   );
   const tags = pages.flat().filter((tag) => !isDigestTag(tag));
-  if (tags.length === 0) return yield* failed(`${host}/${repository} has no tags`);
+  if (tags.length === 0) return yield* failed(`${formatEnd({ ...end, repository }, {})} has no tags`);
   return tags.map((tag): Piece => ({ wanted: tag, put: tag }));
 });

@@ -1,0 +1,2 @@
+/** OCI image layouts: a directory as a registry. */
+export { openLayout } from "./open-layout.ts";
