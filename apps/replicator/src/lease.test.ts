@@ -71,4 +71,47 @@ describe("a lease", () => {
       expect([error._tag, calls.extend, writes]).toEqual(["LeaseLost", 2, 1]);
     }),
   );
+
+  /** A gate whose first answer comes this late. */
+  const lateGate = Effect.fnUntraced(function* (
+    lateMs: number,
+    ...answers: ReadonlyArray<ReturnType<DeliveryBus["extend"]>>
+  ) {
+    const { bus, calls } = yield* answering(...answers);
+    let [asked, writes] = [0, 0];
+    const late: DeliveryBus = {
+      ...bus,
+      intend: (_item, _digest, neededMs) =>
+        Effect.delay(
+          Effect.sync(() => {
+            asked = neededMs;
+          }),
+          lateMs,
+        ),
+    };
+    const leased = leasedBus(late, () => {
+      writes += 1;
+    });
+    const fiber = yield* Effect.forkChild(Effect.exit(leased.intend(item, digestNumber(1), 60_000)));
+    yield* TestClock.adjust(lateMs);
+    return { exit: yield* Fiber.join(fiber), calls, asked, writes };
+  });
+
+  it.effect("that a gate found long enough a while ago is prolonged before anything is written", () =>
+    Effect.gen(function* () {
+      const inTime = yield* lateGate(4_000, renewed);
+      expect([inTime.calls.extend, inTime.writes]).toEqual([0, 1]);
+      // So old may an answer be, so much more is asked for.
+      expect(inTime.asked).toBeGreaterThanOrEqual(64_000);
+      const late = yield* lateGate(70_000, renewed);
+      expect([late.calls.extend, late.writes]).toEqual([1, 1]);
+    }),
+  );
+
+  it.effect("that was lost while the answer of a gate was on its way writes nothing", () =>
+    Effect.gen(function* () {
+      const { exit, writes } = yield* lateGate(70_000, lost);
+      expect([exit._tag, writes]).toEqual(["Failure", 0]);
+    }),
+  );
 });

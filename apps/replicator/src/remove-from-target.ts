@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import { deleteAtTarget } from "./delete-at-target.ts";
 import { onTarget, refused, unproven } from "./failure.ts";
+import { goneAtTarget } from "./gone-at-target.ts";
 import { outcomes } from "./outcome.ts";
 import type { Gone } from "./prove-absence.ts";
 import type { Replicate } from "./replicate.ts";
@@ -42,7 +43,7 @@ export const removeFromTarget = Effect.fnUntraced(function* ({ context, item, ro
   }
   // Between the first look and now somebody may have put something else there.
   const still = yield* onTarget(context.target.resolve(item.repository, item.tag));
-  if (still === undefined) return says.level("unchanged", null);
+  if (still === undefined) return yield* goneAtTarget(item, context.target);
   if (still.digest !== digest)
     return yield* unproven(item, "the tag changed while its deletion was prepared", "target");
 

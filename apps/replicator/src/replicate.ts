@@ -12,12 +12,12 @@ import {
   onSource,
   onTarget,
   type RawFailure,
-  type ReplicateError,
   refused,
   repositoryHidden,
   signOf,
   unproven,
 } from "./failure.ts";
+import { goneAtTarget } from "./gone-at-target.ts";
 import { outcomes } from "./outcome.ts";
 import { type Gone, proveAbsence } from "./prove-absence.ts";
 import { removeFromTarget } from "./remove-from-target.ts";
@@ -108,8 +108,7 @@ const once = Effect.fnUntraced(function* (round: Round) {
     case "Unchanged":
       return ended(says.level("unchanged", decision.digest));
     case "Gone":
-      yield* goneAtBoth(item, context.target, absence);
-      return ended(says.level("unchanged", null));
+      return ended(yield* goneAtBoth(item, context.target, absence));
     case "Conflict":
       return yield* refused("conflict", decision.detail);
     case "Skip":
@@ -125,27 +124,15 @@ const absenceAt = Effect.fnUntraced(function* (source: Registry, item: WorkItem)
   return absence;
 });
 
-/**
- * Neither side has the tag. What we owned stops being ours by it, so the target has to say it in words as well. What we never had from a
- * repository that is hidden from us is not well: the push that was announced never arrived.
- */
+/** Neither side has the tag. What we never had from a repository that is hidden from us is not well: the push that was announced never arrived. */
 const goneAtBoth = Effect.fnUntraced(function* (item: WorkItem, target: Registry, absence: Gone | undefined) {
-  if (item.owned.length > 0) {
-    const found = yield* onTarget(Effect.map(target.manifest(item.repository, item.tag), ({ digest }) => digest)).pipe(
-      Effect.catchIf(isAbsent, () => Effect.undefined),
-    );
-    if (found !== undefined) return yield* unproven(item, "a GET found the tag that HEAD did not", "target");
-  } else if (isHidden(absence)) {
-    return yield* repositoryHidden(item);
-  }
+  if (item.owned.length > 0) return yield* goneAtTarget(item, target);
+  return isHidden(absence) ? yield* repositoryHidden(item) : outcomes(item).level("unchanged", null);
 });
 
 const isHidden = (absence: Gone | undefined): boolean =>
   absence?._tag === "RepositoryGone" && absence.how === "unknown";
 const HIDDEN = "; the source does not know the repository any more, or hides it from us";
-
-const isAbsent = ({ failure }: ReplicateError): boolean =>
-  failure.reason === "not-found" || failure.reason === "repository-unknown";
 
 /** Both sides at the same time. */
 const observe = Effect.fnUntraced(function* (item: WorkItem, source: Registry, target: Registry) {

@@ -19,6 +19,8 @@ export interface WorkOptions {
   readonly worker: string;
   /** Deliveries at once. Blobs of all of them share the limits of the registries. */
   readonly concurrency: number;
+  /** How often we look for work without being woken, ms. Default 1,000. */
+  readonly pollMs?: number | undefined;
 }
 
 /** Claims deliveries of one target and works on them until it is interrupted; then what runs is handed back. */
@@ -36,7 +38,7 @@ export const work = Effect.fnUntraced(function* (context: Replicate, options: Wo
     Stream.runForEach(() => signal),
     Effect.forkScoped,
   );
-  yield* signal.pipe(Effect.delay(POLL_MS), Effect.forever, Effect.forkScoped);
+  yield* signal.pipe(Effect.delay(options.pollMs ?? POLL_MS), Effect.forever, Effect.forkScoped);
 
   const freed = Effect.suspend(() => {
     busy -= 1;

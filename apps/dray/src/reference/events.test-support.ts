@@ -111,7 +111,8 @@ const REFERENCE: Reference = {
     when: "nothing was done, on purpose",
     data: {
       ...OUTCOME,
-      reason: "such as `deletes-ignored`, `not-owned`, `protected`, `shared-digest`, `filtered`, `superseded`",
+      reason:
+        "such as `deletes-ignored`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`",
       detail: optional("one line"),
     },
   },
