@@ -9,7 +9,10 @@ export default defineConfig({
     projects: [
       {
         ...conditions,
-        test: { name: "unit", include: ["*.test.ts", "tools/**/*.test.ts", "e2e/harness/**/*.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["*.test.ts", "tools/**/*.test.ts", "e2e/harness/**/*.test.ts", "chaos/**/*.test.ts"],
+        },
       },
       {
         ...conditions,

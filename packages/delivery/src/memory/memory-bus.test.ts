@@ -1,5 +1,7 @@
+import { it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
-import { deliveryBusContract, SAMPLE_GUARD } from "../testing/index.ts";
+import { expect } from "vitest";
+import { deliveryBusContract, digestNumber, SAMPLE_GUARD, sampleRequest } from "../testing/index.ts";
 import { makeMemoryDeliveries } from "./memory-deliveries.ts";
 
 deliveryBusContract(
@@ -27,5 +29,19 @@ deliveryBusContract(
           passed += ms;
         }),
     };
+  }),
+);
+
+it.effect("adopts what is free: a name that nobody asked for, or one at rest without anything held", () =>
+  Effect.gen(function* () {
+    const { adopt, request, rows } = yield* makeMemoryDeliveries({ guard: SAMPLE_GUARD, now: () => 1_000 });
+    const { target, repository, tag, source, route } = sampleRequest("app:v1", 1);
+    const adoption = { target, repository, tag, source, route, digest: digestNumber(1) };
+    expect(adopt([adoption])).toEqual([adoption]);
+    expect(rows()).toMatchObject([{ state: "idle", held: digestNumber(1), requested: 0, done: 0 }]);
+    expect(adopt([{ ...adoption, digest: digestNumber(2) }])).toEqual([]);
+    request([sampleRequest("app:v2", 2)]);
+    expect(adopt([{ ...adoption, tag: sampleRequest("app:v2", 2).tag }])).toEqual([]);
+    expect(rows()).toMatchObject([{ held: digestNumber(1) }, { state: "pending", held: undefined }]);
   }),
 );

@@ -1,6 +1,7 @@
 import type { DeliveryRequest, Guard, OutcomeEvent, ReferrerRequest } from "@drayage/domain";
 import * as Effect from "effect/Effect";
 import * as PubSub from "effect/PubSub";
+import type { Adoption } from "../adopt-equal.ts";
 import type { DeliveryBus } from "../bus.ts";
 import { coalesce, nameOf, sameSource } from "../coalesce.ts";
 import { depthToNumber } from "../depth.ts";
@@ -18,6 +19,8 @@ export interface MemoryDeliveries {
   readonly takeOver: (requests: ReadonlyArray<DeliveryRequest>) => void;
   /** As `referrersWithin`. */
   readonly referrers: (target: string, requests: ReadonlyArray<ReferrerRequest>) => number;
+  /** As `adoptWithin`. */
+  readonly adopt: (adoptions: ReadonlyArray<Adoption>) => ReadonlyArray<Adoption>;
   /** As `retryParked`, without the event. Returns how many. */
   readonly retryParked: () => number;
   /** Every row as it is now. */
@@ -53,6 +56,7 @@ export const makeMemoryDeliveries = (options: {
       request: (requests) => write(requests, false),
       takeOver: (requests) => void write(requests, true),
       referrers: (target, requests) => requests.reduce((sum, each) => sum + writeReferrer(state, target, each), 0),
+      adopt: (adoptions) => adoptions.filter((each) => adoptOne(state, each)),
       retryParked: () => {
         const parked = [...state.rows.values()].filter((row) => row.state === "parked");
         for (const row of parked) {
@@ -96,6 +100,20 @@ const writeOne = (state: MemoryState, request: DeliveryRequest, takeOver: boolea
     rival: sameSource(row.source, request.source) ? row.rival : undefined,
   });
   return undefined;
+};
+
+/** Of a row that no event ever asked for. */
+const NOBODY_ASKED = { position: 0, depth: "tag", priority: 0, wakesParked: false } as const;
+
+const adoptOne = (state: MemoryState, { digest, ...names }: Adoption): boolean => {
+  const row = [...state.rows.values()].find((each) => nameOf(each) === nameOf(names));
+  if (row !== undefined && (row.held !== undefined || row.intended.length > 0 || row.state !== "idle")) return false;
+  const now = state.now();
+  const id = row?.id ?? String(state.rows.size + 1);
+  const nobody = { ...names, ...NOBODY_ASKED, requestedAt: new Date(now) };
+  const resting = row ?? { ...newRow(id, nobody, 0, now), state: "idle" as const };
+  state.rows.set(id, { ...resting, source: names.source, route: names.route, held: digest });
+  return true;
 };
 
 const writeReferrer = (state: MemoryState, target: string, request: ReferrerRequest): number => {
