@@ -14,7 +14,9 @@ export type { Migration, Migrations } from "./database/migrate.ts";
 export type { RunTransaction, Trx } from "./database/transaction.ts";
 export { AlreadyOwned, EmbeddedError, type EmbeddedFailure, NotRunning } from "./embedded/errors.ts";
 export { appendWithin } from "./log/append-within.ts";
+export type { Archived, ArchiveOptions } from "./log/archive.ts";
 export { type Advance, advanceWithin, type Checkpoint, readCheckpoints } from "./log/checkpoint.ts";
+export { type CloudEvent, cloudEvent } from "./log/cloud-event.ts";
 export { EventInvalid, LogUnavailable } from "./log/errors.ts";
 export { newEventId } from "./log/event-id.ts";
 export { EventLog, type EventLogShape } from "./log/event-log.ts";
@@ -31,3 +33,4 @@ export type {
 export type { Pruned, PruneOptions } from "./log/prune.ts";
 export type { ReadBackwardOptions, ReadOptions } from "./log/read.ts";
 export type { SubscribeOptions } from "./log/subscribe.ts";
+export type { Upcast, Upcasts } from "./log/upcast.ts";

@@ -1,15 +1,18 @@
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import * as Schedule from "effect/Schedule";
 import type * as Stream from "effect/Stream";
 import type { Kysely } from "kysely";
 import { Database, type DatabaseShape } from "../database/database.ts";
+import { type Archived, type ArchiveOptions, archive } from "./archive.ts";
 import { checkEvents } from "./check-event.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { EventInvalid, type LogUnavailable, toLogUnavailable } from "./errors.ts";
 import { makeGroupCommit } from "./group-commit.ts";
 import { appendAlone, newTypes } from "./insert.ts";
 import type { Appended, NewEvent, RawNotification, RecordedEvent } from "./model.ts";
+import { ensurePartitions, lacksPartition } from "./partitions.ts";
 import { type Pruned, type PruneOptions, prune } from "./prune.ts";
 import {
   type ReadBackwardOptions,
@@ -20,6 +23,7 @@ import {
   readPositionAt,
 } from "./read.ts";
 import { type SubscribeOptions, subscribe } from "./subscribe.ts";
+import { type Upcasts, upcast, withOlder } from "./upcast.ts";
 
 /** The append-only log: events of any type, in one order. */
 export interface EventLogShape {
@@ -51,6 +55,8 @@ export interface EventLogShape {
   readonly subscribe: (options: SubscribeOptions) => Stream.Stream<ReadonlyArray<RecordedEvent>, LogUnavailable>;
   /** Undefined: this subscriber has none yet. Moved by `advanceWithin`. */
   readonly checkpoint: (subscriber: string) => Effect.Effect<number | undefined, LogUnavailable>;
+  /** Writes what is older than asked for to files and drops it. By whole partitions of a million positions. */
+  readonly archive: (options: ArchiveOptions) => Effect.Effect<ReadonlyArray<Archived>, LogUnavailable>;
   readonly prune: (options: PruneOptions) => Effect.Effect<Pruned, LogUnavailable>;
 }
 
@@ -59,13 +65,18 @@ const CLOSE_MS = 10_000;
 
 export class EventLog extends Context.Service<EventLog, EventLogShape>()("@drayage/event-log/EventLog") {
   /** Over the tables of `eventLogMigrations`. Closing the scope answers what was taken in. */
-  static readonly layer: Layer.Layer<EventLog, never, Database> = Layer.effect(
-    EventLog,
-    Effect.flatMap(Effect.service(Database), (database) => makeEventLog(database)),
-  );
+  static readonly layer: Layer.Layer<EventLog, never, Database> = EventLog.layerWith({});
+
+  /** The same for events of which there are older versions. */
+  static layerWith(upcasts: Upcasts): Layer.Layer<EventLog, never, Database> {
+    return Layer.effect(
+      EventLog,
+      Effect.flatMap(Effect.service(Database), (database) => makeEventLog(database, upcasts)),
+    );
+  }
 }
 
-const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape) {
+const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape, upcasts: Upcasts) {
   const { kysely } = database;
   const query = <A>(operation: string, f: (db: Kysely<object>) => Promise<A>): Effect.Effect<A, LogUnavailable> =>
     Effect.mapError(
@@ -75,7 +86,11 @@ const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape) {
   const group = yield* Effect.acquireRelease(
     Effect.sync(() =>
       makeGroupCommit(async ({ events, raw }) => {
-        const appended = await appendAlone(kysely, events, raw);
+        const appended = await appendAlone(kysely, events, raw).catch(async (error: unknown) => {
+          if (!lacksPartition(error)) throw error;
+          await ensurePartitions(kysely);
+          return appendAlone(kysely, events, raw);
+        });
         database.onAppended(newTypes(events, appended));
         return appended;
       }),
@@ -98,17 +113,39 @@ const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape) {
       );
       return Effect.sync(takeBack);
     });
-  const read = (options: ReadOptions) => query("read events", (db) => readForward(db, options));
+  const newest = (events: ReadonlyArray<RecordedEvent>) => events.map((event) => upcast(upcasts, event));
+  const read = (options: ReadOptions) =>
+    Effect.map(
+      query("read events", (db) => readForward(db, withOlder(upcasts, options))),
+      newest,
+    );
+  yield* Effect.forkScoped(makePartitionsAhead(query("make partitions", ensurePartitions)));
 
   return EventLog.of({
     append,
     submit: (events, options, answer) => void submit(events, options, answer),
     read,
-    readBackward: (options) => query("read events backward", (db) => readBackward(db, options)),
+    readBackward: (options) =>
+      Effect.map(
+        query("read events backward", (db) => readBackward(db, withOlder(upcasts, options))),
+        newest,
+      ),
     head: query("read head", readHead),
     positionAt: (time) => query("find position", (db) => readPositionAt(db, time)),
     subscribe: (options) => subscribe(read, database.listen, options),
     checkpoint: (subscriber) => query("read checkpoint", (db) => readCheckpoint(db, subscriber)),
+    archive: (options) => query("archive", (db) => archive(db, options)),
     prune: (options) => query("prune", (db) => prune(db, options)),
   });
 });
+
+/** One tiny query, at most. A partition is a million positions, and two more lie ahead. */
+const PARTITIONS_EVERY = "10 seconds";
+
+/** For ever. A database that is away is looked at again. */
+const makePartitionsAhead = (look: Effect.Effect<number, LogUnavailable>): Effect.Effect<void> =>
+  look.pipe(
+    Effect.catchTag("LogUnavailable", (error) => Effect.logDebug(error.message)),
+    Effect.repeat(Schedule.spaced(PARTITIONS_EVERY)),
+    Effect.asVoid,
+  );
