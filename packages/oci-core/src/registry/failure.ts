@@ -3,6 +3,7 @@ import { parseChallenges } from "./challenge.ts";
 import { classify, type Topic } from "./classify.ts";
 import { RegistryError, type RegistryReason } from "./errors.ts";
 import type { HttpAnswer } from "./http.ts";
+import { proxyRefusal } from "./proxy-refusal.ts";
 import { BodyTooLarge, readUpTo } from "./read-body.ts";
 import { type ErrorBody, parseJson, readErrorBody } from "./wire.ts";
 
@@ -109,6 +110,8 @@ const STALLED: ReadonlySet<string> = new Set([
 export const causeFailure = (place: Place, cause: unknown): RegistryError => {
   if (cause instanceof RegistryError) return cause;
   if (cause instanceof BodyTooLarge) return failure(place, "too-large", cause.message);
+  const refused = proxyRefusal(cause);
+  if (refused !== undefined) return failureOfProxy(place, refused);
   const code = errorCode(cause);
   const detail = cause instanceof Error && cause.message !== "" ? cause.message : (code ?? "the connection broke");
   return failure(
@@ -120,6 +123,16 @@ export const causeFailure = (place: Place, cause: unknown): RegistryError => {
     },
   );
 };
+
+/** A wrong password of the proxy stays wrong; what it could not reach may be there again soon. */
+const failureOfProxy = (place: Place, status: number): RegistryError =>
+  status === 407
+    ? failure(place, "denied", `the proxy wants another user or password (registries.${place.registry}.proxy)`, {
+        status,
+      })
+    : failure(place, status === 403 ? "denied" : "network", `the proxy does not connect us: it answered ${status}`, {
+        status,
+      });
 
 const reasonOfCode = (code: string | undefined): RegistryReason => {
   if (code === undefined) return "network";

@@ -1,5 +1,5 @@
 import * as Redacted from "effect/Redacted";
-import { type Dispatcher, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
 import {
   ANSWER_TIMEOUT_MS,
   CONNECT_TIMEOUT_MS,
@@ -9,26 +9,30 @@ import {
   KEEP_ALIVE_MS,
   STALL_TIMEOUT_MS,
 } from "./http.ts";
-import { tlsOptions } from "./tls-options.ts";
+import { proxiedDispatcher } from "./proxy.ts";
+import { identityOf, tlsOptions } from "./tls-options.ts";
 
 /** What is read of an unwanted body to keep its connection; a new connection is cheaper than more. */
 const DUMP_BYTES_MAX = 64 * 1024;
 
 /** Requests through an HTTP proxy, which also resolves the names. */
 export const throughProxy = ({ registry, userAgent, observe, network }: HttpSetup): Http => {
-  const pool = {
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: ANSWER_TIMEOUT_MS,
+  const { proxy = Redacted.make(""), tls, endpoint } = network;
+  const authorities = tlsOptions({ ca: tls?.ca });
+  const common = {
+    proxy,
+    proxyTls: authorities,
+    connectTimeout: CONNECT_TIMEOUT_MS,
     bodyTimeout: STALL_TIMEOUT_MS,
-    uri: network.proxy === undefined ? "" : Redacted.value(network.proxy),
+    pool: { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: ANSWER_TIMEOUT_MS, bodyTimeout: STALL_TIMEOUT_MS },
   };
-  // Plain HTTP goes through a tunnel as well: the proxy must not be able to read our credentials as a part of its job.
-  const own = new ProxyAgent({ ...pool, requestTls: { ...tlsOptions(network.tls), timeout: CONNECT_TIMEOUT_MS } });
-  // Other hosts are not shown our certificate.
-  const foreign = new ProxyAgent({
-    ...pool,
-    requestTls: { ...tlsOptions({ ca: network.tls?.ca }), timeout: CONNECT_TIMEOUT_MS },
+  const own = proxiedDispatcher({
+    ...common,
+    requestTls: { ...tlsOptions(tls), ...(endpoint === undefined ? {} : identityOf(registry)) },
+    instead: endpoint === undefined ? undefined : { endpoint, registry },
   });
+  // Other hosts have addresses of their own, and are not shown our certificate.
+  const foreign = proxiedDispatcher({ ...common, requestTls: authorities });
   return {
     send: async (request) => {
       const { url, method } = request;

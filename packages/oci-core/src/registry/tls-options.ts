@@ -1,4 +1,5 @@
-import { getCACertificates } from "node:tls";
+import { isIP } from "node:net";
+import { type ConnectionOptions, checkServerIdentity, getCACertificates } from "node:tls";
 import * as Redacted from "effect/Redacted";
 import type { TlsSettings } from "./network.ts";
 
@@ -9,3 +10,13 @@ export const tlsOptions = (tls: TlsSettings | undefined): { ca?: string[]; cert?
   ...(tls?.clientCert === undefined ? {} : { cert: tls.clientCert }),
   ...(tls?.clientKey === undefined ? {} : { key: Redacted.value(tls.clientKey) }),
 });
+
+/** Whatever the address is: the certificate must be that of `url`, which may be an address too. */
+export const identityOf = ({ hostname }: URL): Pick<ConnectionOptions, "servername" | "checkServerIdentity"> => {
+  const name = hostname.replace(/^\[|\]$/g, "");
+  return {
+    // RFC 6066 3: an address is no server name.
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+  };
+};
