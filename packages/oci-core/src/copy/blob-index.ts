@@ -24,14 +24,34 @@ export interface BlobIndex {
   readonly forget: (registry: string, repository: RepositoryName, digest: Digest) => void;
 }
 
+/** One thing that an index knows, to be kept over a restart. */
+export interface BlobPlace {
+  readonly registry: string;
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+  /** When it was last seen there, ms since the epoch. */
+  readonly at: number;
+}
+
+/** The index in memory, which can be written down and made again. */
+export interface MemoryBlobIndex extends BlobIndex {
+  /** All that a mount may be asked of, the longest unused first: learn them in this order to have the same index. */
+  readonly places: () => Iterable<BlobPlace>;
+}
+
 interface Known {
   /** When it was last seen there; long ago after a refused mount. */
   readonly at: number;
   readonly mountable: boolean;
 }
 
-/** An index in memory. The digests that were used longest ago are dropped beyond `pairsMax` pairs for each registry. */
-export const makeBlobIndex = (pairsMax: number = INDEX_PAIRS_MAX): BlobIndex => {
+/**
+ * An index in memory. The digests that were used longest ago are dropped beyond `pairsMax` pairs for each registry. `places`: what another one knew.
+ */
+export const makeBlobIndex = (
+  pairsMax: number = INDEX_PAIRS_MAX,
+  places: Iterable<BlobPlace> = [],
+): MemoryBlobIndex => {
   const registries = new Map<string, { readonly blobs: Map<Digest, Map<RepositoryName, Known>>; pairs: number }>();
 
   const set = (registry: string, repository: RepositoryName, digest: Digest, known: Known): void => {
@@ -60,7 +80,14 @@ export const makeBlobIndex = (pairsMax: number = INDEX_PAIRS_MAX): BlobIndex => 
   const get = (registry: string, digest: Digest): Map<RepositoryName, Known> | undefined =>
     registries.get(registry)?.blobs.get(digest);
 
+  for (const { registry, repository, digest, at } of places) set(registry, repository, digest, { at, mountable: true });
+
   return {
+    places: function* () {
+      for (const [registry, { blobs }] of registries)
+        for (const [digest, held] of blobs)
+          for (const [repository, { at, mountable }] of held) if (mountable) yield { registry, repository, digest, at };
+    },
     holds: (registry, repository, digest, now) => {
       const known = get(registry, digest)?.get(repository);
       return known !== undefined && now - known.at < TRUST_MS;

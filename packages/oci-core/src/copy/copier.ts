@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect";
 import type { Digest, RepositoryName, Tag } from "../model/brand.ts";
 import type { Registry, Resolved } from "../registry/registry.ts";
 import type { RepositoryCopyRequest, RepositoryCopyResult } from "./copy-repository.ts";
+import type { ManyTargetsRequest, TargetOutcome } from "./copy-to-many.ts";
 import type { CopyError } from "./errors.ts";
 
 /** How deep a copy looks before it may call a target equal. `tag`: equal top digests end it. `referrers`: they too. `deep`: every child and blob is asked for, which heals a half image. */
@@ -19,6 +20,13 @@ export interface CopyRequest<E = never> {
   readonly referrers: "all" | "none";
   /** What the caller already knows, so that nobody asks twice. `held: null` says the target lacks the tag. */
   readonly known?: { readonly wanted?: Resolved | undefined; readonly held?: Resolved | null | undefined } | undefined;
+  /**
+   * Repositories nearer than the source that may hold the same blobs: bytes are taken by digest from the first that has them. What is to be copied
+   * is still the source's word alone.
+   */
+  readonly bytesFrom?: ReadonlyArray<{ readonly registry: Registry; readonly repository: RepositoryName }> | undefined;
+  /** Other copies of this process want the same blobs now: each is read once, through the copier's spool if it has one. */
+  readonly shared?: boolean | undefined;
   /**
    * The last gate, run once everything else is in place and right before the tag is put: the caller's lease and
    * intent are checked here. Its failure ends the copy, and the tag stays as it was.
@@ -63,6 +71,8 @@ export interface CopyResult {
 /** Copies images. One copier holds what concurrent copies share: the blob index and the single flight of each blob, for each target registry. */
 export interface Copier {
   readonly copy: <E = never>(request: CopyRequest<E>) => Effect.Effect<CopyResult, CopyError | E>;
+  /** Copies one image to several targets and reads each blob once, where the copier has a spool. A target that fails or stalls delays no other. */
+  readonly copyToMany: (request: ManyTargetsRequest) => Effect.Effect<ReadonlyArray<TargetOutcome>, CopyError>;
   /** Copies all tags of a repository, or some, with fewer requests than a copy for each. Fails only when the source cannot be listed. */
   readonly copyRepository: (request: RepositoryCopyRequest) => Effect.Effect<RepositoryCopyResult, CopyError>;
 }

@@ -70,6 +70,9 @@ export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, r
 const makeJob = <E>(shared: Shared, request: CopyRequest<E>): Job => ({
   source: request.source,
   target: request.target,
+  bytesFrom: request.bytesFrom ?? [],
+  avoided: new Set(),
+  isShared: request.shared === true,
   shared,
   slots: {
     small: Semaphore.makeUnsafe(shared.limits.smallBlobs),

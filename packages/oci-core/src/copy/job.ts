@@ -4,8 +4,10 @@ import type { Registry } from "../registry/registry.ts";
 import type { BlobIndex } from "./blob-index.ts";
 import type { CopyProgress } from "./copier.ts";
 import type { FinishedImages } from "./finished.ts";
+import type { Gates } from "./gates.ts";
 import type { CopyLimits } from "./limits.ts";
 import type { SingleFlight } from "./single-flight.ts";
+import type { BlobSpool } from "./spool.ts";
 import type { Tally } from "./tally.ts";
 import type { TargetMemory } from "./target-memory.ts";
 import type { Turns } from "./turns.ts";
@@ -24,6 +26,9 @@ export interface Shared {
   readonly finished: FinishedImages;
   readonly memory: TargetMemory;
   readonly turns: Turns;
+  readonly spool: BlobSpool | undefined;
+  /** By target registry, see `LARGE_STREAMS_MAX`. */
+  readonly largeStreams: Gates;
   /** Room for blobs that are held whole, in units of `WHOLE_BLOB_UNIT_BYTES`. */
   readonly room: Semaphore.Semaphore;
 }
@@ -32,6 +37,12 @@ export interface Shared {
 export interface Job {
   readonly source: Place;
   readonly target: Place;
+  /** Places that may give bytes instead of the source, the nearest first. */
+  readonly bytesFrom: ReadonlyArray<Place>;
+  /** Those that could not give a blob, as `digestReference`: not asked for it again by this copy. */
+  readonly avoided: Set<string>;
+  /** Whether blobs are read through the spool. */
+  readonly isShared: boolean;
   readonly shared: Shared;
   /** Slots of this copy, over all its manifests and referrers. */
   readonly slots: { readonly small: Semaphore.Semaphore; readonly large: Semaphore.Semaphore };

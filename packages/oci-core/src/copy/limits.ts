@@ -18,6 +18,8 @@ export const WHOLE_BLOB_UNIT_BYTES = 16 * KIB;
  * beside them.
  */
 export const LARGE_BLOB_BYTES = 8 * MIB;
+/** Large blobs that all copies send to one registry at once: several giants together leave most of its requests to the others. */
+export const LARGE_STREAMS_MAX = 6;
 /** Nesting of indexes: two are found in practice, four are the bound of facts/oci.md section 9. */
 export const GRAPH_DEPTH_MAX = 4;
 /** Children of one index, and manifests of one graph: the largest indexes in public use have some 30. */

@@ -4,10 +4,19 @@ import { type BlobIndex, makeBlobIndex } from "./blob-index.ts";
 import type { Copier } from "./copier.ts";
 import { runCopy } from "./copy.ts";
 import { runRepositoryCopy } from "./copy-repository.ts";
+import { runCopyToMany } from "./copy-to-many.ts";
 import { makeFinishedImages } from "./finished.ts";
+import { makeGates } from "./gates.ts";
 import type { Shared } from "./job.ts";
-import { type CopyLimits, DEFAULT_LIMITS, WHOLE_BLOB_UNIT_BYTES, WHOLE_BLOBS_BYTES_MAX } from "./limits.ts";
+import {
+  type CopyLimits,
+  DEFAULT_LIMITS,
+  LARGE_STREAMS_MAX,
+  WHOLE_BLOB_UNIT_BYTES,
+  WHOLE_BLOBS_BYTES_MAX,
+} from "./limits.ts";
 import { makeSingleFlight } from "./single-flight.ts";
+import type { BlobSpool } from "./spool.ts";
 import { makeTargetMemory } from "./target-memory.ts";
 import { makeTurns } from "./turns.ts";
 
@@ -15,6 +24,8 @@ export interface CopierOptions {
   /** Where blobs are known to be. Default: one in memory that starts empty. */
   readonly index?: BlobIndex | undefined;
   readonly limits?: Partial<CopyLimits> | undefined;
+  /** For copies to several targets (`makeSpool`). Default: none, and each target reads for itself. */
+  readonly spool?: BlobSpool | undefined;
 }
 
 /**
@@ -33,11 +44,14 @@ export const makeCopier = (options: CopierOptions = {}): Effect.Effect<Copier> =
       flights: makeSingleFlight(),
       finished: makeFinishedImages(),
       memory: makeTargetMemory(),
+      spool: options.spool,
+      largeStreams: makeGates(LARGE_STREAMS_MAX),
       turns: makeTurns(),
       room: Semaphore.makeUnsafe(WHOLE_BLOBS_BYTES_MAX / WHOLE_BLOB_UNIT_BYTES),
     };
     return {
       copy: (request) => runCopy(shared, request),
+      copyToMany: (request) => runCopyToMany(shared, request),
       copyRepository: (request) => runRepositoryCopy(shared, request),
     };
   });

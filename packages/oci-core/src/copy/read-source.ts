@@ -3,13 +3,14 @@ import * as Result from "effect/Result";
 import type { Descriptor } from "../model/descriptor.ts";
 import { digestAlgorithm, digestOf } from "../model/digest.ts";
 import { RegistryError, type RegistryReason } from "../registry/errors.ts";
-import type { BlobBody } from "../registry/registry.ts";
-import type { RelayStream } from "../registry/relay.ts";
+import { RelayStream } from "../registry/relay.ts";
 import { pause } from "./backoff.ts";
-import { CopyError, onSide } from "./errors.ts";
+import { CopyError } from "./errors.ts";
 import { digestReference, type Job } from "./job.ts";
 import { RESUME_PROGRESS_BYTES } from "./limits.ts";
+import { avoid, type OpenBody, openNearest } from "./open-blob.ts";
 import { type PieceSink, type PumpEnd, pump } from "./pump.ts";
+import type { SpoolWrite } from "./spool.ts";
 
 /**
  * Reads a blob from the source into `into` and ends it, resuming with Range where a connection broke: `into` has hashed
@@ -65,25 +66,39 @@ export const readWhole = Effect.fnUntraced(function* (job: Job, blob: Descriptor
   return bytes;
 });
 
-const readFrom = (job: Job, blob: Descriptor, from: number, into: PieceSink, onBytes: (bytes: number) => void) =>
-  withBody(job, blob, from, (body) =>
-    Effect.promise((signal) => pump(body.stream, into, { onBytes, stallMs: job.shared.limits.stallMs, signal })),
+const readFrom = (
+  job: Job,
+  blob: Descriptor,
+  from: number,
+  into: PieceSink,
+  onBytes: (bytes: number) => void,
+): Effect.Effect<PumpEnd, CopyError> =>
+  withBody(openBody(job, blob, from), ({ body, place }) =>
+    Effect.promise(async (signal) => {
+      let passed = 0;
+      const count = (bytes: number): void => {
+        passed += bytes;
+        onBytes(bytes);
+      };
+      const end = await pump(body.stream, into, { onBytes: count, stallMs: job.shared.limits.stallMs, signal });
+      const isShort = end._tag !== "SinkBroke" && passed < blob.size - from;
+      if (isShort && place !== undefined) avoid(job, blob, place);
+      return end;
+    }),
   );
 
-/** Opens the blob at the source and closes it in every case. Opening can be interrupted: a source may take its time. */
-const withBody = <A>(job: Job, blob: Descriptor, from: number, use: (body: BlobBody) => Effect.Effect<A, CopyError>) =>
+/** Opens the blob and closes it in every case. Opening can be interrupted: a source may take its time. */
+const withBody = <A>(open: Effect.Effect<OpenBody, CopyError>, use: (open: OpenBody) => Effect.Effect<A, CopyError>) =>
   Effect.uninterruptibleMask((restore) =>
-    restore(job.source.registry.blob(job.source.repository, blob, from === 0 ? undefined : from)).pipe(
-      Effect.mapError(onSide("source")),
-      Effect.flatMap((body) => {
-        // A stream without a listener for errors would end the process when it is destroyed at a bad moment.
-        body.stream.on("error", () => {});
-        return Effect.ensuring(
-          restore(use(body)),
-          Effect.sync(() => body.stream.destroy()),
-        );
-      }),
-    ),
+    Effect.flatMap(restore(open), (opened) => {
+      const { stream } = opened.body;
+      // A stream without a listener for errors would end the process when it is destroyed at a bad moment.
+      stream.on("error", () => {});
+      return Effect.ensuring(
+        restore(use(opened)),
+        Effect.sync(() => stream.destroy()),
+      );
+    }),
   );
 
 /** What a pump that did not reach the end means. `undefined`: the receiver is gone, and the upload will say why. */
@@ -92,12 +107,17 @@ const broken = (job: Job, blob: Descriptor, position: number, end: PumpEnd): Cop
   if (end._tag === "SinkBroke") return undefined;
   if (end._tag === "Drained") return sourceError(job, blob, "network", `the body ended ${at}`);
   const { error } = end;
+  // The one read for several targets has failed, and was resumed as often as it may be.
+  if (error instanceof CopyError) return error;
   if (error instanceof RegistryError) return sourceError(job, blob, error.reason, `${error.detail} ${at}`);
   return sourceError(job, blob, end.stalled ? "stalled" : "network", `${end.detail} ${at}`);
 };
 
-export const mismatch = (job: Job, blob: Descriptor, detail: string): CopyError =>
-  sourceError(job, blob, "digest-mismatch", detail);
+export const mismatch = (job: Job, blob: Descriptor, detail: string): CopyError => {
+  // Whoever of them gave the bytes: the next try takes the source's own.
+  for (const place of job.bytesFrom) avoid(job, blob, place);
+  return sourceError(job, blob, "digest-mismatch", detail);
+};
 
 /** A body that broke, as against an answer of the registry: it has no `cause`, and reading again is up to us. */
 const sourceError = (job: Job, blob: Descriptor, reason: RegistryReason, detail: string): CopyError =>
@@ -108,4 +128,48 @@ const sourceError = (job: Job, blob: Descriptor, reason: RegistryReason, detail:
     reason,
     detail,
     retryable: true,
+  });
+
+/** Through the spool where other targets want the same bytes; else from the nearest place that has them. */
+const openBody = (job: Job, blob: Descriptor, from: number): Effect.Effect<OpenBody, CopyError> => {
+  const { spool } = job.shared;
+  if (!job.isShared || spool === undefined) return openNearest(job, blob, from);
+  return Effect.flatMap(Effect.context<never>(), (context) => {
+    const run = Effect.runPromiseWith(context);
+    const stream = spool.follow(blob, from, (write, signal) =>
+      run(fill({ ...job, isShared: false }, blob, write), { signal }),
+    );
+    if (stream === undefined) return openNearest(job, blob, from);
+    return Effect.succeed<OpenBody>({ body: { size: blob.size - from, stream }, place: undefined });
+  });
+};
+
+/** Reads the blob into the spool, resuming and verifying as any other read does. */
+const fill = (job: Job, blob: Descriptor, write: SpoolWrite): Effect.Effect<void, CopyError> =>
+  Effect.suspend(() => {
+    const { name } = job.source.registry;
+    const reference = `${job.source.repository}@${blob.digest}`;
+    const relay = new RelayStream(blob, { registry: name, operation: "GET blob", reference });
+    const written = Effect.callback<void, CopyError>((resume) => {
+      const fail = (error: Error): void =>
+        resume(
+          Effect.fail(
+            error instanceof RegistryError
+              ? mismatch(job, blob, error.detail)
+              : sourceError(job, blob, "network", `the spool could not be written: ${error.message}`),
+          ),
+        );
+      relay.lend({
+        piece: (piece, done) =>
+          write(piece, (error) => {
+            if (error !== undefined) relay.destroy(error);
+            done();
+          }),
+        end: () => resume(Effect.void),
+        fail,
+      });
+    });
+    return Effect.raceFirst(written, Effect.andThen(feed(job, blob, relay), Effect.never)).pipe(
+      Effect.ensuring(Effect.sync(() => relay.destroy())),
+    );
   });

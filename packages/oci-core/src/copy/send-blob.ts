@@ -8,7 +8,7 @@ import { RelayStream } from "../registry/relay.ts";
 import { pause } from "./backoff.ts";
 import { CopyError, onSide } from "./errors.ts";
 import type { Job } from "./job.ts";
-import { CANCEL_MS_MAX, WHOLE_BLOB_BYTES_MAX, WHOLE_BLOB_UNIT_BYTES } from "./limits.ts";
+import { CANCEL_MS_MAX, LARGE_BLOB_BYTES, WHOLE_BLOB_BYTES_MAX, WHOLE_BLOB_UNIT_BYTES } from "./limits.ts";
 import { feed, mismatch, readWhole } from "./read-source.ts";
 import type { Way } from "./tally.ts";
 
@@ -42,7 +42,9 @@ export const sendBlob = Effect.fnUntraced(function* (job: Job, blob: Descriptor,
 const sendOnce = Effect.fnUntraced(function* (job: Job, blob: Descriptor, session: URL | undefined) {
   job.report({ _tag: "BlobStarted", digest: blob.digest, size: blob.size });
   if (blob.size > WHOLE_BLOB_BYTES_MAX) {
-    return yield* withSession(job, session, (location) => stream(job, blob, location));
+    const sending = withSession(job, session, (location) => stream(job, blob, location));
+    const isLarge = blob.size > LARGE_BLOB_BYTES;
+    return yield* isLarge ? job.shared.largeStreams.pass(job.target.registry.name, sending) : sending;
   }
   // Room is taken before anything else is waited for, and whoever has it never waits for more of it.
   const units = Math.max(1, Math.ceil(blob.size / WHOLE_BLOB_UNIT_BYTES));

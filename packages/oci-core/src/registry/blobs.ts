@@ -9,6 +9,7 @@ import type { HttpAnswer } from "./http.ts";
 import { MeteredStream } from "./metered.ts";
 import type { BlobBody, Registry } from "./registry.ts";
 import { retried } from "./retry.ts";
+import { type Throttle, ThrottledStream } from "./throttle.ts";
 
 /**
  * A body that nobody reads for this long is closed: its reader is gone, and it holds a connection and a permit. Longer than
@@ -18,7 +19,7 @@ const UNREAD_BODY_MS = 900_000;
 
 export type BlobMethods = Pick<Registry, "hasBlob" | "blob">;
 
-export const makeBlobs = (base: URL, exchange: Exchange): BlobMethods => {
+export const makeBlobs = (base: URL, exchange: Exchange, throttle?: Throttle | undefined): BlobMethods => {
   const call = (
     method: "GET" | "HEAD",
     repository: RepositoryName,
@@ -44,12 +45,17 @@ export const makeBlobs = (base: URL, exchange: Exchange): BlobMethods => {
       const headers: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {};
       return retried(
         exchange.open(call("GET", repository, descriptor.digest, headers), (answer, context, release) =>
-          readBlob(descriptor, from, answer, context, release),
+          readBlob(descriptor, from, answer, context, release).then((body) => throttled(body, throttle)),
         ),
       );
     },
   };
 };
+
+const throttled = ({ size, stream }: BlobBody, throttle: Throttle | undefined): BlobBody => ({
+  size,
+  stream: throttle === undefined ? stream : new ThrottledStream(stream, throttle),
+});
 
 const readPresence = async (base: URL, answer: HttpAnswer, { fail }: Context): Promise<boolean> => {
   if (answer.status === 200 && !isPage(answer)) return true;

@@ -11,6 +11,7 @@ import { makeHttp } from "./make-http.ts";
 import { makeManifests } from "./manifests.ts";
 import { makeReferrers } from "./referrers.ts";
 import type { Registry } from "./registry.ts";
+import { Throttle } from "./throttle.ts";
 import { type RegistryTraits, STANDARD_TRAITS } from "./traits.ts";
 import { makeUploads } from "./uploads.ts";
 
@@ -48,6 +49,7 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
     const limiter = makeLimiter(traits.concurrency, traits.requestsPerSecond);
     const auth = isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
     const exchange = makeExchange({ name, url: base, auth, realms: settings.realms, http, limiter });
+    const throttle = traits.bandwidth === undefined ? undefined : new Throttle(traits.bandwidth);
     const manifests = makeManifests(base, exchange);
     return {
       name,
@@ -55,8 +57,8 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
       traits,
       powers: {},
       ...manifests,
-      ...makeBlobs(base, exchange),
-      ...makeUploads(base, traits, exchange),
+      ...makeBlobs(base, exchange, throttle),
+      ...makeUploads(base, traits, exchange, throttle),
       ...makeListing(base, traits.tagPageSize, exchange),
       ...makeReferrers(base, traits, exchange, manifests.manifest),
     };

@@ -29,6 +29,8 @@ export interface RegistryTraits {
   readonly concurrency: number;
   /** Requests a second, or undefined for no limit of our own. */
   readonly requestsPerSecond?: number | undefined;
+  /** Bytes of blobs a second, to and from the registry together, or undefined for no limit. */
+  readonly bandwidth?: number | undefined;
   /** First path segment of a source name is a repository key (Artifactory), see placeholders in DESIGN.md 4.1. */
   readonly repositoryKey: boolean;
 }
@@ -42,5 +44,6 @@ export const STANDARD_TRAITS: RegistryTraits = {
   tagPageSize: 1000,
   concurrency: 32,
   requestsPerSecond: undefined,
+  bandwidth: undefined,
   repositoryKey: false,
 };

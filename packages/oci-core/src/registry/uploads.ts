@@ -9,6 +9,7 @@ import { COMMIT_TIMEOUT_MS, type HttpAnswer } from "./http.ts";
 import { checkStoredDigest, isStored } from "./manifests.ts";
 import type { Registry, UploadStart } from "./registry.ts";
 import { retried } from "./retry.ts";
+import { type Throttle, ThrottledStream } from "./throttle.ts";
 import type { RegistryTraits } from "./traits.ts";
 import { watched } from "./watch.ts";
 
@@ -18,7 +19,12 @@ const OCTETS = { "content-type": "application/octet-stream" } as const;
 
 export type UploadMethods = Pick<Registry, "startUpload" | "upload" | "cancelUpload">;
 
-export const makeUploads = (base: URL, traits: Pick<RegistryTraits, "upload">, exchange: Exchange): UploadMethods => {
+export const makeUploads = (
+  base: URL,
+  traits: Pick<RegistryTraits, "upload">,
+  exchange: Exchange,
+  throttle?: Throttle | undefined,
+): UploadMethods => {
   const start = (repository: RepositoryName, mount: Mount | undefined): Effect.Effect<UploadStart, RegistryError> => {
     const query = mount === undefined ? {} : { mount: mount.digest, from: mount.from };
     const scopes = [repositoryScope(repository, "pull,push")]; // the target first, see TokenRequest
@@ -103,7 +109,11 @@ export const makeUploads = (base: URL, traits: Pick<RegistryTraits, "upload">, e
           : Effect.flatMap(patch(repository, location, descriptor, stream), (next) =>
               commit(repository, next, descriptor, undefined),
             );
-      return body instanceof Uint8Array ? send(body) : watched(body, place, send);
+      if (body instanceof Uint8Array)
+        return throttle === undefined ? send(body) : Effect.andThen(throttle.wait(body.byteLength), send(body));
+      return watched(body, place, (stream) =>
+        send(throttle === undefined ? stream : new ThrottledStream(stream, throttle)),
+      );
     },
     cancelUpload: (repository, location) =>
       exchange
