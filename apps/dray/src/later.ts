@@ -20,5 +20,4 @@ export const LATER: ReadonlyArray<readonly [name: string, what: string]> = [
   ["restore", "time travel"],
   ["promote", "promotion"],
   ["bundle", "air gap bundles"],
-  ["doctor", "checking credentials and permissions"],
 ];

@@ -119,6 +119,14 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
     .action(async (options: EventsOptions) =>
       runUntilStopped((await import("./commands/events.ts")).events(globals(), options)),
     );
+  command(
+    "doctor",
+    "try every registry as the routes use it: connection, credentials, rights, clock; says what to mend",
+  )
+    .option("--egress", "list every host and port that is connected to instead")
+    .action(async (options: { readonly egress?: boolean }) =>
+      run((await import("./commands/doctor.ts")).doctor(globals(), options)),
+    );
   command("retry [delivery...]", "try parked deliveries again: all of them, of one target, or the ones named")
     .option("-t, --target <name>", "parked deliveries of this target")
     .option("--why <reason>", "kept in the log", "asked for on the command line")

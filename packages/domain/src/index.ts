@@ -19,6 +19,7 @@ export {
   explainTag,
   type Mapping,
   mapTag,
+  mapTo,
   onlyTarget,
   type RegistryLookup,
   selectsRepository,

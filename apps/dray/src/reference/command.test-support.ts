@@ -18,12 +18,24 @@ const EXIT_CODES = `## Exit codes
 | code | means |
 |---|---|
 | 0 | done, or in step; for what runs until it is stopped: it was stopped |
-| 1 | the work failed, or the answer is no: an image was not copied, drift was found, a role of \`dray up\` gave up |
+| 1 | the work failed, or the answer is no: an image was not copied, drift was found, \`doctor\` has findings, a role of \`dray up\` gave up |
 | 2 | nothing was tried, or not everything could be compared: wrong usage, wrong configuration, no database, a listing that failed |
 | 70 | a fault of Drayage: please report it with the trace |
 | 129, 130, 143 | a command that has an end was stopped before it, by SIGHUP, SIGINT (Ctrl-C), SIGTERM; or a second signal came; or stopping took longer than 20 s |
 
 \`diff\` and \`reconciler --once --dry-run\` follow diff(1): 0 in step, 1 different, 2 could not compare everything.
+\`doctor\` does too: 0 all is well, 1 errors or warnings, 2 none of them and not everything could be tried.
+
+## What doctor tries
+
+For every registry, through its \`proxy\`, \`endpoint\` and \`tls\`: name and connection, certificate, each of the credentials, the clock (more than 60 s
+apart is a warning, more than 5 min an error) and what only its type has. At a source it lists tags, reads a manifest and opens a blob of
+repositories that the routes name, or of the first that they select of the catalogue. At a target it opens an upload where the routes would
+write, and cancels it. That we may delete is never tried. Then the secrets of notifications, the database and \`dataDir\`. It changes nothing.
+
+Each finding has a severity (\`error\`, \`warning\`, \`unknown\`: could not be tried, \`note\`), the key of drayage.yaml, what is wrong and what to
+do; \`--json\` prints \`{ ok, findings: [{ severity, key, what, mend }] }\`. \`--egress\` prints hosts instead: those that follow from the configuration, and
+token servers and storage hosts that registries named while they were tried; \`--json\`: \`{ complete, hosts: [{ host, port, purpose, known, via, key }] }\`.
 
 ## Signals
 

@@ -8,6 +8,7 @@ import {
   type HttpSetup,
   KEEP_ALIVE_MS,
   STALL_TIMEOUT_MS,
+  sentBy,
 } from "./http.ts";
 import { tlsOptions } from "./tls-options.ts";
 import type { WireAnswer } from "./transport/connection.ts";
@@ -40,11 +41,11 @@ export const directHttp = ({ registry, userAgent, observe, network }: HttpSetup)
         answerTimeoutMs: request.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       });
       const answer = await asked.catch((cause: unknown) => {
-        observe({ method, status: "error", origin: url.origin });
+        observe({ ...sentBy(request, registry), status: "error" });
         throw cause;
       });
       const result = toAnswer(url, answer);
-      observe({ method, status: result.status, origin: url.origin, date: result.header("date") });
+      observe({ ...sentBy(request, registry), status: result.status, date: result.header("date") });
       return result;
     },
     close: async () => {

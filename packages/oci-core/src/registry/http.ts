@@ -20,6 +20,8 @@ export interface HttpRequest {
   readonly body?: Readable | Uint8Array | undefined;
   readonly signal: AbortSignal;
   readonly answerTimeoutMs?: number | undefined;
+  /** Whether it asks for a token; for `Observation`. */
+  readonly forToken?: boolean | undefined;
 }
 
 /** An answer whose body is still on the wire: read it, or `release` it. */
@@ -45,8 +47,10 @@ export interface Http {
 export interface Observation {
   readonly method: string;
   readonly status: number | "error";
-  /** Where it went: the registry's own, a token server's, a storage host's. */
+  /** Where it went. */
   readonly origin: string;
+  /** `storage`: another host, to which the registry redirected. A token server may be on the registry's own host. */
+  readonly purpose: "registry" | "token" | "storage";
   /** The `Date` header of the answer. */
   readonly date?: string | undefined;
 }
@@ -58,3 +62,13 @@ export interface HttpSetup {
   readonly observe: (observation: Observation) => void;
   readonly network: NetworkSettings;
 }
+
+/** What is told of a request whatever becomes of it. */
+export const sentBy = (
+  { method, url, forToken }: HttpRequest,
+  registry: URL,
+): Pick<Observation, "method" | "origin" | "purpose"> => ({
+  method,
+  origin: url.origin,
+  purpose: forToken === true ? "token" : url.origin === registry.origin ? "registry" : "storage",
+});

@@ -93,7 +93,7 @@ const fetchToken = async (
 ): Promise<{ token: string; lifeSeconds: number | undefined }> => {
   const here: Place = { ...place, operation: `${place.operation} (token of ${request.realm.host})` };
   try {
-    const answer = await http.send(tokenRequest(request));
+    const answer = await http.send({ ...tokenRequest(request), forToken: true });
     if (answer.status !== 200) throw await refusal(here, answer);
     const read = readToken(parseJson(await readBody(answer.body, TOKEN_BODY_BYTES_MAX)));
     if (read === undefined) throw failure(here, "invalid-response", "the token server's answer holds no token");
