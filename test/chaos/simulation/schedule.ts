@@ -20,6 +20,8 @@ export interface ScheduleOptions {
   readonly seed: number;
   readonly profile?: Profile | undefined;
   readonly mutant?: MutantName | undefined;
+  /** Kills the worker that takes this step, counted over all workers and from 1, instead of what chance would do. */
+  readonly killAt?: number | undefined;
   readonly trace?: ((line: string) => void) | undefined;
 }
 
@@ -53,6 +55,7 @@ export const play = async (options: ScheduleOptions): Promise<Verdict> => {
   const scenario = scenarioOf(world.chance, options.profile);
   world.trace(() => JSON.stringify(scenario));
   const cast = assemble(world, scenario, options.mutant);
+  if (options.killAt !== undefined) killWorkerAt(world, options.killAt);
   await acts(cast);
   const { deliveries } = cast.database;
   const succeeded = deliveries
@@ -66,6 +69,15 @@ export const play = async (options: ScheduleOptions): Promise<Verdict> => {
     ageMs: world.age,
     copies: succeeded.filter((action) => action === "copied").length,
     deletions: succeeded.filter((action) => action === "deleted").length,
+  };
+};
+
+const killWorkerAt = (world: World, step: number): void => {
+  let taken = 0;
+  world.beforeStep = (process) => {
+    if (!process.name.startsWith("replicator/")) return;
+    taken += 1;
+    if (taken === step) process.kill();
   };
 };
 

@@ -36,6 +36,22 @@ describe("a schedule", () => {
   );
 });
 
+/** Steps of the workers from the first on, each of which is the last of a worker in one schedule: they reach over the first copies, from claim to report. */
+const LAST_STEPS = 100;
+
+describe("a worker that is killed at any of its steps", () => {
+  it(
+    "leaves nothing undone and nothing half done",
+    async () => {
+      for (let step = 1; step <= LAST_STEPS; step += 1) {
+        const { broken } = await play({ seed: 9, profile: "lossless", killAt: step });
+        expect(broken, `killed at step ${step}`).toEqual([]);
+      }
+    },
+    TEST_MS,
+  );
+});
+
 /**
  * A test of the test: what a bug planted by hand breaks, where it shows soonest, and within how many schedules it must be found. Each bound is
  * about five times what it took when it was planted, so that other draws of the same chances find it as well.

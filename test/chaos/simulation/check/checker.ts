@@ -13,6 +13,9 @@ import { keyOf, type NameAt, Seen } from "./books.ts";
 
 type Row = ReturnType<MemoryDeliveries["rows"]>[number];
 
+/** A worker looks at the target, copies and puts the tag: with requests of a minute each, somebody else may have put it meanwhile, but not earlier, ms. */
+const DONE_MS = 10 * 60_000;
+
 /**
  * Judges while it happens, by the words of DESIGN.md sections 5 and 6 and with its own eyes: it sees every request that is sent, every
  * answer, every change of a tag and every commit. What it finds ends the schedule.
@@ -103,6 +106,7 @@ export class Checker implements Watch, DatabaseWatch {
     }
     this.seen.put(name, change.now);
     this.#cameFromSource(name, row, change.now);
+    this.#isNotDoneAgain(name, change);
     this.#hasItsReferrers(name, row, change.now, change.by);
   };
 
@@ -119,6 +123,14 @@ export class Checker implements Watch, DatabaseWatch {
       this.#world.breaks(
         `${keyOf(name)} got ${short(digest)}, which ${source.registry}/${source.repository}:${source.tag} never was`,
       );
+  }
+  /** No work is done twice: who looks first sees that the tag is there. */
+  #isNotDoneAgain(name: NameAt, { before, now, by }: TagChange): void {
+    const versions = this.#stores.get(name.target)?.repositories.get(name.repository)?.tags.get(name.tag) ?? [];
+    const since = versions.at(-2)?.at ?? this.#world.now;
+    // A target that hides a repository makes everybody believe that all is missing.
+    if (before !== now || this.#scenario.weather.lies || since > this.#world.now - DONE_MS) return;
+    this.#world.breaks(`${keyOf(name)} was put again by ${by}, and was there for ${this.#world.now - since} ms`);
   }
   /** Invariant 4: what refers to the image at the source when the work begins is in place when the tag moves. */
   #hasItsReferrers(name: NameAt, row: Row, digest: Digest, by: string): void {
