@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect";
 import { expect, it } from "vitest";
 import { Database } from "../database/database.ts";
+import { complaints, observe } from "../testing/observe.ts";
 import { layerTestLog } from "../testing/test-database.ts";
 import { checkEvents } from "./check-event.ts";
 import { EventLog } from "./event-log.ts";
@@ -33,4 +34,31 @@ const seenBySubscriber = (lock: boolean) =>
 it("misses an event without the lock, and none with it", { timeout: 30_000 }, async () => {
   expect(await seenBySubscriber(false)).toEqual(["second"]);
   expect(await seenBySubscriber(true)).toEqual(["first", "second"]);
+});
+
+it("is caught by the checker of the contract when the protection is taken out", { timeout: 120_000 }, async () => {
+  const run = (lock: boolean) =>
+    observe({ appenders: 50, subscribers: 5, rounds: 8, lock }).pipe(
+      Effect.provide(layerTestLog()),
+      Effect.scoped,
+      Effect.runPromise,
+    );
+  expect(complaints(await run(true))).toEqual([]);
+  expect(complaints(await run(false)).join("\n")).toMatch(/missed \d+ events/);
+});
+
+it("the checker complains of what is missed, doubled or out of order, and of nothing else", () => {
+  const appended = [3, 1, 2];
+  expect(complaints({ appended, seen: [[1, 2, 3]] })).toEqual([]);
+  expect(complaints({ appended, seen: [[1, 3]] })).toHaveLength(1);
+  expect(complaints({ appended, seen: [[1, 2, 2, 3]] })).toHaveLength(1);
+  expect(
+    complaints({
+      appended,
+      seen: [
+        [1, 2, 3],
+        [2, 1, 3],
+      ],
+    }),
+  ).toHaveLength(1);
 });

@@ -12,6 +12,7 @@ import { appendWithin } from "../log/append-within.ts";
 import { advanceWithin } from "../log/checkpoint.ts";
 import { EventLog } from "../log/event-log.ts";
 import type { NewEvent, RecordedEvent } from "../log/model.ts";
+import { complaints, observe } from "./observe.ts";
 
 /** What is under test: built anew for each test, over an empty database. */
 export type EventLogSubject = () => Layer.Layer<Database | EventLog, unknown>;
@@ -245,42 +246,11 @@ export const eventLogContract = (name: string, subject: EventLogSubject): void =
     );
 
     test(
-      "shows every event once and in order to subscribers, beside 30 appenders and slow transactions",
+      "shows every event once and in order to five subscribers, beside 50 appenders and slow transactions",
       Effect.gen(function* () {
-        const log = yield* EventLog;
-        const { transaction } = yield* Database;
-        const rounds = 8;
-        const append =
-          (appender: number) =>
-          (round: number): Effect.Effect<unknown, unknown> => {
-            const events = [event(`${appender}/${round}/0`), event(`${appender}/${round}/1`)];
-            if (appender % 3 !== 0) return log.append(events);
-            const pause = (trx: Parameters<typeof appendWithin>[0]) =>
-              sql`select pg_sleep(random() * 0.01)`.execute(trx);
-            return transaction("slow", async (trx) => {
-              await pause(trx); // a long transaction elsewhere
-              await appendWithin(trx, events);
-              await pause(trx); // a position that is given and not yet committed
-            });
-          };
-        const total = 30 * rounds * 2;
-        const subscribers = yield* Effect.forkChild(
-          Effect.all([collect(0, total, 1_000), collect(0, total, 7), collect(0, total, 64)], { concurrency: 3 }),
-        );
-        yield* Effect.forEach(
-          Array.from({ length: 30 }, (_, appender) => appender),
-          (appender) =>
-            Effect.forEach(
-              Array.from({ length: rounds }, (_, round) => round),
-              append(appender),
-            ),
-          { concurrency: "unbounded", discard: true },
-        );
-        const stored = yield* log.read({ after: 0, limit: total + 1 });
-        expect(stored).toHaveLength(total);
-        const order = stored.map((e) => e.position);
-        expect(order).toEqual(order.toSorted((a, b) => a - b));
-        for (const seen of yield* Fiber.join(subscribers)) expect(seen.map((e) => e.position)).toEqual(order);
+        const observed = yield* observe({ appenders: 50, subscribers: 5, rounds: 8, lock: true });
+        expect(observed.appended).toHaveLength(50 * 8 * 2);
+        expect(complaints(observed)).toEqual([]);
       }),
     );
 
