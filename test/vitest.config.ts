@@ -11,7 +11,13 @@ export default defineConfig({
         ...conditions,
         test: {
           name: "unit",
-          include: ["*.test.ts", "tools/**/*.test.ts", "e2e/harness/**/*.test.ts", "chaos/**/*.test.ts"],
+          include: [
+            "*.test.ts",
+            "examples/**/*.test.ts",
+            "tools/**/*.test.ts",
+            "e2e/harness/**/*.test.ts",
+            "chaos/**/*.test.ts",
+          ],
         },
       },
       {
