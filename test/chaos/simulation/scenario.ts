@@ -5,10 +5,10 @@ import type { Chance } from "./core/chance.ts";
 /**
  * What a schedule is about. `storm`: everything may happen, notifications are lost, reconciliations run. `lossless`: everything but lost
  * notifications and lies of registries, and no reconciliation: events alone have to bring it level. `two-way`: two registries feed each other.
- * `chain`: a target is the source of the next. `comings`: a target joins and another leaves while it all goes on. `isolation`: a target is dead and
+ * `chain`: a target is the source of the next. `rivals`: two sources want the same names at one target. `comings`: a target joins and another leaves while it all goes on. `isolation`: a target is dead and
  * an image poisoned for the whole time, and nothing else goes wrong.
  */
-export type Profile = "storm" | "lossless" | "two-way" | "chain" | "comings" | "isolation";
+export type Profile = "storm" | "lossless" | "two-way" | "chain" | "rivals" | "comings" | "isolation";
 
 export interface RegistryPlan {
   readonly strict: boolean;
@@ -60,7 +60,17 @@ export const POISONED_TAG = "poison";
 /** The target that never answers, in `isolation`. */
 export const DEAD_TARGET = "west";
 
-const PROFILES = ["storm", "storm", "lossless", "lossless", "two-way", "chain", "comings", "isolation"] as const;
+const PROFILES = [
+  "storm",
+  "storm",
+  "lossless",
+  "lossless",
+  "two-way",
+  "chain",
+  "rivals",
+  "comings",
+  "isolation",
+] as const;
 export const isProfile = (name: string): name is Profile => PROFILES.some((profile) => profile === name);
 const WIDE: Guard = {
   perRepository: { most: 1_000, within: 60 * MINUTE },
@@ -81,17 +91,18 @@ export const scenarioOf = (chance: Chance, only?: Profile): Scenario => {
     isolation: names.storm,
     "two-way": ["a", "b"],
     chain: ["source", "middle", "edge"],
+    rivals: ["one", "two", "east"],
     comings: ["source", "east", "west", "north"],
   }[profile];
   const { routes, routesLater } = routesOf(profile, policyOf(profile, chance));
   return {
     profile,
     registries: Object.fromEntries(registries.map((name) => [name, registryOf(chance)])),
-    sources: profile === "two-way" ? ["a", "b"] : ["source"],
+    sources: { "two-way": ["a", "b"], rivals: ["one", "two"] }[profile as string] ?? ["source"],
     routes,
     routesLater,
     guard: profile === "storm" && chance.happens(0.2) ? TIGHT : WIDE,
-    chaosMs: chance.between(6, 15) * MINUTE,
+    chaosMs: chance.between(4, 10) * MINUTE,
     changes: profile === "lossless" ? chance.between(20, 60) : chance.between(12, 36),
     notifications: {
       lost: isKind ? 0 : chance.pick([0, 0.1, 0.4]),
@@ -125,10 +136,9 @@ type RoutePolicy = Pick<Route, "overwrite" | "existing" | "deletes">;
 const policyOf = (profile: Profile, chance: Chance): RoutePolicy => ({
   overwrite: profile === "two-way" ? "always" : chance.pick(["always", "always", "always", "never"] as const),
   existing: profile === "two-way" ? "overwrite" : chance.pick(["adopt-equal", "adopt-equal", "overwrite"] as const),
-  deletes:
-    profile === "two-way" || chance.happens(0.25)
-      ? { mode: "ignore" }
-      : { mode: "mirror", confirmAfter: CONFIRM_AFTER_MS, protect: [PROTECTED] },
+  deletes: chance.happens(profile === "two-way" ? 0.5 : 0.25)
+    ? { mode: "ignore" }
+    : { mode: "mirror", confirmAfter: CONFIRM_AFTER_MS, protect: [PROTECTED] },
 });
 
 const routesOf = (profile: Profile, policy: RoutePolicy): Pick<Scenario, "routes" | "routesLater"> => {
@@ -151,6 +161,8 @@ const routesOf = (profile: Profile, policy: RoutePolicy): Pick<Scenario, "routes
       return same(route("there", "a", "b"), route("back", "b", "a"));
     case "chain":
       return same(route("first", "source", "middle"), route("second", "middle", "edge"));
+    case "rivals":
+      return same(route("first", "one", "east"), route("second", "two", "east"));
     case "comings":
       return {
         routes: [route("all", "source", "east", "west")],

@@ -155,7 +155,9 @@ const acts = async (cast: Cast): Promise<void> => {
   database.deliveries.retryParked();
   if (!(await rest(cast, "after the retry of what was parked"))) return;
   const isPoisoned = ({ tag }: NameAt): boolean => tag === POISONED_TAG;
-  const rounds = Object.values(scenario.registries).some((plan) => !plan.deletesTags) ? ROUNDS_BY_DIGEST : 1;
+  const isShared =
+    scenario.profile === "rivals" || Object.values(scenario.registries).some((plan) => !plan.deletesTags);
+  const rounds = isShared ? ROUNDS_OF_SHARED : 1;
   for (let round = 0; round < rounds && (round === 0 || differences(cast, isPoisoned).length > 0); round += 1) {
     await reconcile(cast);
     if (!(await rest(cast, "after the reconciliation"))) return;
@@ -165,10 +167,10 @@ const acts = async (cast: Cast): Promise<void> => {
 };
 
 /**
- * One reconciliation is enough, but where only digests can be deleted: a tag that shares its digest stays until the others have moved on, and in one
- * round they may be at it at the same time.
+ * One reconciliation is enough, but where names wait for each other: a tag that shares its digest stays, where only digests can be deleted, until the
+ * others have moved on; and a name that another source had first is free once the tag of that one is deleted.
  */
-const ROUNDS_BY_DIGEST = 4;
+const ROUNDS_OF_SHARED = 4;
 
 /** Until nothing is to be done any more. False: that was never so, or a rule was broken. */
 const rest = async (cast: Cast, when: string): Promise<boolean> => {

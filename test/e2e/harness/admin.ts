@@ -27,11 +27,11 @@ export interface EventRow {
 /** The most that the API gives at once. */
 const PAGE = 1000;
 
-export const targets = async (dray: Dray): Promise<ReadonlyArray<TargetState>> =>
+export const targets = async (dray: Pick<Dray, "admin">): Promise<ReadonlyArray<TargetState>> =>
   list<TargetState>(await dray.admin("/api/v1/targets"), "targets");
 
 /** All deliveries, page by page. */
-export const deliveries = async (dray: Dray): Promise<ReadonlyArray<DeliveryRow>> => {
+export const deliveries = async (dray: Pick<Dray, "admin">): Promise<ReadonlyArray<DeliveryRow>> => {
   const all: DeliveryRow[] = [];
   for (let after = ""; ; ) {
     const page = await dray.admin(`/api/v1/deliveries?limit=${PAGE}${after}`);
@@ -43,7 +43,7 @@ export const deliveries = async (dray: Dray): Promise<ReadonlyArray<DeliveryRow>
 };
 
 /** The whole log in order of position, page by page. */
-export const events = async (dray: Dray): Promise<ReadonlyArray<EventRow>> => {
+export const events = async (dray: Pick<Dray, "admin">): Promise<ReadonlyArray<EventRow>> => {
   const all: EventRow[] = [];
   for (;;) {
     const after = all.at(-1)?.position ?? 0;

@@ -8,15 +8,20 @@ import type * as Redacted from "effect/Redacted";
 import * as Scope from "effect/Scope";
 import { layoutOf } from "../embedded/cluster.ts";
 import { openEmbedded } from "../embedded/open.ts";
-import { findPostmaster } from "../embedded/postmaster.ts";
+import { findPostmaster, type Postmaster } from "../embedded/postmaster.ts";
 import { running } from "../embedded/process.ts";
 import { stopServer } from "../embedded/server.ts";
+import { SOCKET_FILE } from "../embedded/socket-directory.ts";
 import { seedCluster } from "./cluster-template.ts";
 
 /** An embedded server for tests, as durable as in production. */
 export interface TestServer {
   /** Of the maintenance database. */
   readonly url: Redacted.Redacted<string>;
+  /** Where it listens. */
+  readonly socketFile: () => Promise<string>;
+  /** SIGKILL of its main process. It is started again at once, on the same files and the same socket, and recovers. */
+  readonly kill: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -45,5 +50,17 @@ export const startTestServer = async (): Promise<TestServer> => {
     await Effect.runPromise(Scope.close(scope, Exit.void));
     await rm(dataDir, { recursive: true, force: true });
   };
-  return { url: server.url, stop };
+  const postmaster = async (): Promise<Postmaster> => {
+    const found = await findPostmaster(layoutOf(dataDir).cluster);
+    if (found === undefined) throw new Error("the server is not running at this moment");
+    return found;
+  };
+  return {
+    url: server.url,
+    socketFile: async () => join((await postmaster()).socketDirectory, SOCKET_FILE),
+    kill: async () => {
+      process.kill((await postmaster()).pid, "SIGKILL");
+    },
+    stop,
+  };
 };

@@ -4,7 +4,7 @@ import { afterAll } from "vitest";
 import { startTestServer, type TestServer } from "./start-server.ts";
 import { TEST_SERVER } from "./test-server-url.ts";
 
-let server: Promise<TestServer> | undefined;
+let server: Promise<Pick<TestServer, "url" | "stop">> | undefined;
 
 /** Imported by a test file, this module stops the server that it has started after the last test of the file. */
 afterAll(async () => {
@@ -16,7 +16,7 @@ afterAll(async () => {
 }, 60_000);
 
 /** That of the global setup, if there is one, else one for this file, started by the first test that asks. */
-export const testServer = (): Promise<TestServer> => {
+export const testServer = (): Promise<Pick<TestServer, "url" | "stop">> => {
   const given = process.env[TEST_SERVER];
   server ??=
     given === undefined ? startTestServer() : Promise.resolve({ url: Redacted.make(given), stop: async () => {} });

@@ -55,6 +55,9 @@ const isExcused = (
   held: Digest | undefined,
 ): boolean => {
   if (held === undefined) return false;
+  const owner = database.deliveries.rows().find((row) => keyOf(row) === keyOf(name))?.source;
+  // Another source had the name first: its own route says what has to be there.
+  if (owner !== undefined && owner.registry !== route.from) return true;
   const isOurs =
     seen.isOurs(name, held) ||
     database.deliveries.rows().some((row) => keyOf(row) === keyOf(name) && row.held === held);
