@@ -17,7 +17,9 @@ const below =
   (path: string): boolean =>
     folders.some((folder) => path.startsWith(`${folder}/`)) && !isTestFile(path);
 
-const ADAPTERS = ["packages/artifactory-adapter", "packages/oci-adapter"];
+const ADAPTERS = ["packages/artifactory-adapter", "packages/ecr-adapter", "packages/oci-adapter"];
+/** What a vendor offers to reach its own API. */
+const VENDORS = ["@aws-sdk"];
 /** Each app, and the command that composes them. */
 export const COMPOSER = "apps/dray";
 export const APPS = ["ingest", "dispatcher", "replicator", "reconciler", "admin"];
@@ -44,7 +46,7 @@ export const IMPORT_RULES: ReadonlyArray<ImportRule> = [
   {
     why: "an adapter knows its registry and oci-core; not events, and no other adapter",
     files: below(...ADAPTERS.map((folder) => `${folder}/src`)),
-    only: [...ADAPTERS.map((folder) => `${folder}/src`), "@drayage/oci-core", "effect", "zod", "node:"],
+    only: [...ADAPTERS.map((folder) => `${folder}/src`), "@drayage/oci-core", ...VENDORS, "effect", "zod", "node:"],
     wrong: "@drayage/domain",
   },
   {
@@ -84,6 +86,7 @@ export const IMPORT_RULES: ReadonlyArray<ImportRule> = [
       "@drayage/oci-core/testing",
       "@drayage/event-log/testing",
       "@drayage/delivery/testing",
+      "@drayage/ecr-adapter/testing",
       "vitest",
       "fast-check",
     ],

@@ -40,7 +40,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
   ],
   "a registry type that nobody knows": [
     "registries:\n  lab: { type: ocii, url: http://x }\n",
-    ['drayage.yaml:2:16: registries.lab.type: "ocii" is not one of "oci", "artifactory". Did you mean "oci"?'],
+    ['drayage.yaml:2:16: registries.lab.type: "ocii" is not one of "oci", "artifactory", "ecr". Did you mean "oci"?'],
   ],
   "an address with a path": [
     "registries:\n  lab: { type: oci, url: https://acme.jfrog.io/artifactory }\n",
@@ -188,12 +188,12 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     ],
   ],
   "registry types": [
-    "registries:\n  eu: { type: artifact-registry, location: europe-west4, auth: google }\n  us: { type: ecr, createRepositories: {} }\nroutes: [{ from: eu, to: [{ registry: us }] }]\n",
+    "registries:\n  eu: { type: artifact-registry, location: europe-west4, auth: google }\n  us: { type: ecr, account: 123, region: frankfurt, createRepositorys: {} }\nroutes: [{ from: eu, to: [{ registry: us }] }]\n",
     [
-      `drayage.yaml:2:9: registries.eu.type: this registry type (\`artifact-registry\`, \`ecr\`) ${NOT_AVAILABLE}. Use \`oci\` with a username and a password or a token`,
-      `drayage.yaml:2:58: registries.eu.auth: authentication by a cloud (\`google\`, \`aws\`) ${NOT_AVAILABLE}. Use a username and a password, or a token`,
-      `drayage.yaml:3:9: registries.us.type: this registry type (\`artifact-registry\`, \`ecr\`) ${NOT_AVAILABLE}. Use \`oci\` with a username and a password or a token`,
-      `drayage.yaml:3:20: registries.us.createRepositories: creating repositories ${NOT_AVAILABLE}. Create them before the first copy`,
+      `drayage.yaml:2:9: registries.eu.type: this registry type (\`artifact-registry\`) ${NOT_AVAILABLE}. Use \`oci\` with a username and a password or a token`,
+      "drayage.yaml:3:29: registries.us.account: expected a string, got a number. Put it in quotes",
+      "drayage.yaml:3:42: registries.us.region: not an AWS region. Write a region, e.g. eu-central-1",
+      'drayage.yaml:3:53: registries.us.createRepositorys: unknown key "createRepositorys". Did you mean "createRepositories"?',
     ],
   ],
   "keys of a registry": [
@@ -205,21 +205,17 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
   lab:
     type: oci
     url: http://127.0.0.1:5000
-    auth: [{ accessToken: x }, { token: t }]
     poll: { every: 60s }
-    createRepositories: {}
     notifications: { subscription: s, push: {} }
     limits: { bandwidth: 100MiB/s }
 `,
     ),
     [
-      `drayage.yaml:5:12: registries.lab.auth[0]: authentication by a cloud (\`google\`, \`aws\`) ${NOT_AVAILABLE}. Use a username and a password, or a token`,
-      `drayage.yaml:6:5: registries.lab.poll: polling ${NOT_AVAILABLE}. Use notifications, and \`reconcile\` for what they miss`,
-      `drayage.yaml:7:5: registries.lab.createRepositories: creating repositories ${NOT_AVAILABLE}. Create them before the first copy`,
-      `drayage.yaml:8:22: registries.lab.notifications.subscription: a notification subscription ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:8:39: registries.lab.notifications.push: notification by Pub/Sub push ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:9:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
-      `drayage.yaml:10:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
+      `drayage.yaml:5:5: registries.lab.poll: polling ${NOT_AVAILABLE}. Use notifications, and \`reconcile\` for what they miss`,
+      `drayage.yaml:6:22: registries.lab.notifications.subscription: a notification subscription ${NOT_AVAILABLE}. Remove the key`,
+      `drayage.yaml:6:39: registries.lab.notifications.push: notification by Pub/Sub push ${NOT_AVAILABLE}. Remove the key`,
+      `drayage.yaml:7:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
+      `drayage.yaml:8:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
     ],
   ],
   "keys of a route": [

@@ -4,6 +4,7 @@ export type {
   AdminToken,
   ArtifactoryRegistryConfig,
   Config,
+  EcrRegistryConfig,
   Listen,
   NetworkConfig,
   OciRegistryConfig,

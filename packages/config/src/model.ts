@@ -26,7 +26,7 @@ export interface Listen {
   readonly port: number;
 }
 /** One registry. Its form follows from its type; what all have is in `RegistryCommon`. */
-export type RegistryConfig = OciRegistryConfig | ArtifactoryRegistryConfig;
+export type RegistryConfig = OciRegistryConfig | ArtifactoryRegistryConfig | EcrRegistryConfig;
 
 /** What every type of registry has. */
 export interface RegistryCommon {
@@ -51,6 +51,30 @@ export interface ArtifactoryRegistryConfig extends RegistryCommon {
   readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
   readonly access: "repository-path";
   readonly notifications: NotificationSecrets;
+}
+
+/** Amazon ECR, private or public. */
+export interface EcrRegistryConfig extends RegistryCommon {
+  readonly type: "ecr";
+  readonly account: string;
+  readonly region: string;
+  readonly isPublic: boolean;
+  readonly auth: { readonly roleArn?: string | undefined; readonly externalId?: string | undefined };
+  readonly createRepositories:
+    | false
+    | {
+        readonly immutableTags: boolean;
+        readonly scanOnPush: boolean;
+        readonly kmsKey?: string | undefined;
+        readonly lifecyclePolicy?: string | undefined;
+        readonly tags: Readonly<Record<string, string>>;
+      };
+  readonly notifications: NotificationSecrets;
+  /** SQS. */
+  readonly queue?: URL | undefined;
+  readonly queueApi?: URL | undefined;
+  /** Address of the AWS API, where it is not its own. */
+  readonly api?: URL | undefined;
 }
 
 /** How connections are made: as `NetworkSettings` of oci-core, with absolute paths of PEM files, which are read when the registry is opened. */

@@ -44,7 +44,7 @@ describe("the reference", () => {
 
   it("known keys are found through lists, names and forms", () => {
     expect(knownKeys([])).toContain("routes");
-    expect(knownKeys(["registries", "any", "auth"])).toEqual(["username", "password", "token"]);
+    expect(knownKeys(["registries", "any", "auth"])).toEqual(expect.arrayContaining(["username", "password", "token"]));
     expect(knownKeys(["routes", 3, "to", 0])).toEqual(["registry", "repository", "tag"]);
     expect(knownKeys(["nothing", "here"])).toEqual([]);
   });

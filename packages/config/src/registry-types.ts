@@ -5,6 +5,7 @@ import type { Config, RegistryConfig } from "./model.ts";
 export const REGISTRY_TYPES: Readonly<Record<RegistryConfig["type"], { readonly repositoryKey: boolean }>> = {
   oci: { repositoryKey: false },
   artifactory: { repositoryKey: true },
+  ecr: { repositoryKey: false },
 };
 
 export const isRegistryType = (word: unknown): word is RegistryConfig["type"] =>

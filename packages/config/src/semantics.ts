@@ -139,14 +139,15 @@ export const warnHead = (head: WireHead, routes: ReadonlyArray<Route>): Readonly
   const sources = new Set(routes.map(({ from }) => from));
   for (const [name, registry] of Object.entries(head.registries)) {
     const open = !isLoopbackHost(head.http.ingest.host);
-    if (open && sources.has(name) && registry.notifications.secret === undefined) {
+    const fetches = "queue" in registry.notifications && registry.notifications.queue !== undefined;
+    if (open && sources.has(name) && !fetches && registry.notifications.secret === undefined) {
       warnings.push({
         path: ["registries", name],
         message: `notifications of ${name} are heard from loopback only: it has no secret`,
         mend: "Add `notifications.secret`",
       });
     }
-    const clear = registry.url.protocol === "http:" && !isLoopbackHost(registry.url.hostname);
+    const clear = registry.url?.protocol === "http:" && !isLoopbackHost(registry.url.hostname);
     if (clear && registry.auth !== "anonymous") {
       warnings.push({
         path: ["registries", name, "url"],

@@ -26,9 +26,6 @@ const has =
   (...keys: ReadonlyArray<string>) =>
   (value: unknown): boolean =>
     isObject(value) && keys.some((key) => Object.hasOwn(value, key));
-const cloudAuth = (value: unknown): boolean =>
-  oneOf("google", "aws")(value) || has("serviceAccountKey", "accessToken", "roleArn", "externalId")(value);
-
 const REMOVE = "Remove the key";
 
 export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
@@ -40,8 +37,8 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
   },
   {
     path: ["registries", "*", "type"],
-    when: oneOf("artifact-registry", "ecr"),
-    what: "this registry type (`artifact-registry`, `ecr`)",
+    when: oneOf("artifact-registry"),
+    what: "this registry type (`artifact-registry`)",
     mend: "Use `oci` with a username and a password or a token",
     cut: 1,
   },
@@ -51,26 +48,9 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     what: "access other than `repository-path`",
     mend: "Use `repository-path`",
   },
-  {
-    path: ["registries", "*", "auth"],
-    when: cloudAuth,
-    what: "authentication by a cloud (`google`, `aws`)",
-    mend: "Use a username and a password, or a token",
-  },
-  {
-    path: ["registries", "*", "auth", "*"],
-    when: cloudAuth,
-    what: "authentication by a cloud (`google`, `aws`)",
-    mend: "Use a username and a password, or a token",
-  },
   { path: ["registries", "*", "notifications", "subscription"], what: "a notification subscription", mend: REMOVE },
   { path: ["registries", "*", "notifications", "push"], what: "notification by Pub/Sub push", mend: REMOVE },
   { path: ["registries", "*", "poll"], what: "polling", mend: "Use notifications, and `reconcile` for what they miss" },
-  {
-    path: ["registries", "*", "createRepositories"],
-    what: "creating repositories",
-    mend: "Create them before the first copy",
-  },
   { path: ["registries", "*", "limits", "bandwidth"], what: "`bandwidth`", mend: "Use `concurrency`" },
   {
     path: ["routes", "*", "select", "tags"],

@@ -1,5 +1,6 @@
 import { artifactoryAdapter } from "@drayage/artifactory-adapter";
 import type { RegistryConfig } from "@drayage/config";
+import { ecrAdapter } from "@drayage/ecr-adapter";
 import { ociAdapter } from "@drayage/oci-adapter";
 import type {
   Adapter,
@@ -50,6 +51,9 @@ const boundOf = (config: RegistryConfig): BoundAdapter => {
       return bind(ociAdapter, { secrets: config.notifications }, authOf(config));
     case "artifactory":
       return bind(artifactoryAdapter, { secrets: config.notifications }, authOf(config));
+    case "ecr":
+      // It makes its own credentials of what AWS gives.
+      return bind(ecrAdapter, { ...config, secrets: config.notifications }, Effect.succeed([]));
   }
 };
 
@@ -58,6 +62,7 @@ export const adapterTraits = (type: RegistryConfig["type"]): RegistryTraits => T
 const TRAITS: Readonly<Record<RegistryConfig["type"], RegistryTraits>> = {
   oci: ociAdapter.traits,
   artifactory: artifactoryAdapter.traits,
+  ecr: ecrAdapter.traits,
 };
 
 const settingsOf = (

@@ -2,10 +2,11 @@ import * as z from "zod";
 import type { RegistryConfig } from "../model.ts";
 import { artifactorySchema, buildArtifactory } from "./artifactory.ts";
 import type { BuildContext } from "./common.ts";
+import { buildEcr, ecrSchema } from "./ecr.ts";
 import { buildOci, ociSchema } from "./oci.ts";
 
 /** One entry of `registries`. Which keys there are follows from `type`. */
-export const registrySchema = z.discriminatedUnion("type", [ociSchema, artifactorySchema]);
+export const registrySchema = z.discriminatedUnion("type", [ociSchema, artifactorySchema, ecrSchema]);
 
 export type WireRegistry = z.infer<typeof registrySchema>;
 
@@ -15,5 +16,7 @@ export const buildRegistry = (wire: WireRegistry, context: BuildContext): Regist
       return buildOci(wire, context);
     case "artifactory":
       return buildArtifactory(wire, context);
+    case "ecr":
+      return buildEcr(wire, context);
   }
 };

@@ -23,6 +23,7 @@ export {
   proofOf,
   type Receipt,
 } from "./notification.ts";
+export { Pace } from "./pace.ts";
 export type {
   BlobBody,
   FoundContent,

@@ -1,0 +1,57 @@
+import { RegistryError, type RegistryReason } from "@drayage/oci-core";
+
+/** Where an AWS call happens. */
+export interface Place {
+  readonly registry: string;
+  readonly operation: string;
+  readonly reference: string;
+}
+
+/** By the name of the exception, since statuses mislead: throttling is a 400. Source: facts/ecr.md 3.1, 3.2. */
+const BY_NAME: Readonly<Record<string, RegistryReason>> = {
+  RepositoryNotFoundException: "repository-unknown",
+  ImageNotFoundException: "not-found",
+  AccessDeniedException: "denied",
+  UnrecognizedClientException: "unauthorized",
+  InvalidSignatureException: "unauthorized",
+  ExpiredTokenException: "unauthorized",
+  CredentialsProviderError: "unauthorized",
+  ThrottlingException: "rate-limited",
+  TooManyRequestsException: "rate-limited",
+  LimitExceededException: "denied",
+  InvalidParameterException: "invalid-request",
+  ValidationException: "invalid-request",
+  KmsException: "denied",
+  TimeoutError: "stalled",
+};
+
+const DETAIL_LENGTH_MAX = 500;
+
+/** What the AWS SDK threw, as the error of a registry. The request id is kept for a support ticket. */
+export const awsError = (place: Place, cause: unknown): RegistryError => {
+  if (cause instanceof RegistryError) return cause;
+  const name = cause instanceof Error ? cause.name : "";
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const { httpStatusCode: status, requestId } = metadataOf(cause);
+  const reason =
+    BY_NAME[name] ?? (status === undefined ? "network" : status >= 500 ? "unavailable" : "invalid-response");
+  return new RegistryError({
+    ...place,
+    reason,
+    detail: `${name === "" ? "" : `${name}: `}${text}`.replace(/\s+/g, " ").slice(0, DETAIL_LENGTH_MAX),
+    status,
+    code: name === "" ? undefined : name,
+    requestId,
+    cause,
+  });
+};
+
+interface Metadata {
+  readonly httpStatusCode?: number;
+  readonly requestId?: string;
+}
+
+const metadataOf = (cause: unknown): Metadata => {
+  const held = cause instanceof Error && "$metadata" in cause ? cause.$metadata : undefined;
+  return typeof held === "object" && held !== null ? held : {};
+};

@@ -1,0 +1,126 @@
+/**
+ * Amazon ECR in this process, as facts/ecr.md says that it behaves: repositories must exist, tags may be immutable even for an equal digest, lists have
+ * at most a thousand entries, blobs come from another host, and everything but content goes through the AWS API, which is at the same address.
+ */
+import type { NotificationRequest } from "@drayage/oci-core";
+import {
+  type RateRule,
+  type RegistryChange,
+  type StrictRegistry,
+  type StrictRegistryOptions,
+  startStrictRegistry,
+} from "@drayage/oci-core/testing";
+import * as Effect from "effect/Effect";
+import type * as Scope from "effect/Scope";
+import { awsApi } from "./aws-api.ts";
+import { eventOf } from "./event-bridge.ts";
+import { makeQueue, type TestQueue } from "./queue.ts";
+import type { EcrState } from "./state.ts";
+
+export interface EcrPersonality {
+  /** Default `123456789012`. */
+  readonly account?: string | undefined;
+  /** Default `eu-central-1`. */
+  readonly region?: string | undefined;
+  /** Tags that cannot be moved, not even to where they are. Default: all can. */
+  readonly immutableTags?: RegExp | undefined;
+  /** The account setting BLOB_MOUNTING. Default: on. */
+  readonly blobMounting?: boolean | undefined;
+  /** A creation template for every name: pushes make their repository. Default: they are refused. */
+  readonly createOnPush?: boolean | undefined;
+  /** PutImage requests a second; the default quota of AWS is 10. Default: no limit. */
+  readonly putImagePerSecond?: number | undefined;
+  /** Seconds that a token lives. Default: twelve hours. */
+  readonly tokenSeconds?: number | undefined;
+  readonly port?: number | undefined;
+}
+
+/** A running ECR. */
+export interface Ecr {
+  readonly registry: StrictRegistry;
+  readonly account: string;
+  readonly region: string;
+  /** `Authorization` for plain HTTP, always valid. */
+  readonly authorization: string;
+  /** Called with the body of each EventBridge event, in order, until the returned function is called. */
+  readonly onEvent: (listener: (request: NotificationRequest) => void) => () => void;
+  /** A queue that gets every event. */
+  readonly queue: TestQueue;
+  /** Names of the AWS calls so far. */
+  readonly calls: () => ReadonlyArray<string>;
+  /** The image can no longer be pulled, and default lists hide it. */
+  readonly archive: (repository: string, digest: string) => void;
+  /** The next AWS call of this name is answered with this exception. */
+  readonly failNext: (operation: string, exception: string, status?: number) => void;
+}
+
+const UPLOAD_PART_MIN = 5 * 1024 * 1024;
+const TOKEN_SECONDS = 12 * 3600;
+const USER = { name: "AWS", password: "ecr-password" };
+
+/** Starts an ECR that lives as long as the scope. */
+export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { account = "123456789012", region = "eu-central-1", putImagePerSecond } = options;
+    const queue = makeQueue();
+    const listeners = new Set<(request: NotificationRequest) => void>();
+    const tell = (change: Omit<RegistryChange, "by">): void => {
+      const event = eventOf({ account, region }, change);
+      if (event === undefined) return;
+      const body = Buffer.from(JSON.stringify(event));
+      queue.send(body.toString());
+      for (const listener of listeners) listener({ headers: { "content-type": "application/json" }, body });
+    };
+    const state: EcrState = {
+      account,
+      region,
+      token: Buffer.from(`${USER.name}:${USER.password}`).toString("base64"),
+      tokenSeconds: options.tokenSeconds ?? TOKEN_SECONDS,
+      blobMounting: options.blobMounting ?? true,
+      archived: new Set(),
+      calls: [],
+      failures: new Map(),
+      queue,
+      tell,
+      registry: () => registry,
+    };
+    const rates: ReadonlyArray<RateRule> =
+      putImagePerSecond === undefined ? [] : [{ method: "PUT", path: /\/manifests\//, perSecond: putImagePerSecond }];
+    const rules: StrictRegistryOptions = {
+      auth: { _tag: "Basic", users: [USER] },
+      createRepositories: options.createOnPush ?? false,
+      mount: state.blobMounting ? "honoured" : "refused",
+      chunkMinLength: UPLOAD_PART_MIN,
+      redirectBlobs: true,
+      listPageMax: 1000,
+      rates,
+      // Docker's side takes a digest; a tag goes through the AWS API.
+      tagDelete: "digest",
+      immutable:
+        options.immutableTags === undefined
+          ? undefined
+          : { tags: options.immutableTags, status: 400, code: "TAG_INVALID", sameDigest: "refused" },
+      port: options.port,
+      intercept: (exchange) => awsApi(state, exchange),
+    };
+    const registry: StrictRegistry = yield* startStrictRegistry(rules);
+    registry.onChange(tell);
+    return {
+      registry,
+      account,
+      region,
+      authorization: `Basic ${state.token}`,
+      onEvent: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      queue,
+      calls: () => state.calls,
+      archive: (repository, digest) => {
+        state.archived.add(`${repository}@${digest}`);
+      },
+      failNext: (operation, exception, status = 400) => {
+        state.failures.set(operation, { exception, status });
+      },
+    };
+  });

@@ -1,0 +1,22 @@
+import { type Answer, json, type RegistryChange, type StrictRegistry } from "@drayage/oci-core/testing";
+import type { TestQueue } from "./queue.ts";
+
+/** What the AWS API of this ECR knows. */
+export interface EcrState {
+  readonly account: string;
+  readonly region: string;
+  readonly token: string;
+  readonly tokenSeconds: number;
+  readonly blobMounting: boolean;
+  /** `repository@digest` */
+  readonly archived: Set<string>;
+  readonly calls: Array<string>;
+  readonly failures: Map<string, { readonly exception: string; readonly status: number }>;
+  readonly queue: TestQueue;
+  readonly registry: () => StrictRegistry;
+  /** Makes the event of a change. */
+  readonly tell: (change: Omit<RegistryChange, "by">) => void;
+}
+
+export const exception = (status: number, name: string, message: string): Answer =>
+  json(status, { __type: name, message }, { "x-amzn-RequestId": "11111111-2222-3333-4444-555555555555" });
