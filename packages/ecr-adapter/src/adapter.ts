@@ -2,6 +2,7 @@ import {
   type Adapter,
   connectRegistry,
   ensuringRepository,
+  type OutboundHost,
   proofOf,
   type Registry,
   type RegistryTraits,
@@ -85,6 +86,26 @@ export const ecrAdapter: Adapter<EcrOptions> = {
     authenticate: (request) => authenticateEventBridge(request, options.secrets),
     parse: (request) => parseEventBridge(request, options),
   }),
+  hosts: (_settings, { api, queue, queueApi, region, isPublic }) => [
+    at(
+      api ??
+        new URL(
+          isPublic ? "https://api.ecr-public.us-east-1.amazonaws.com" : `https://api.ecr.${region}.amazonaws.com`,
+        ),
+      "API",
+    ),
+    // Layers come from there, by addresses that ECR signs.
+    ...(isPublic
+      ? []
+      : [at(new URL(`https://prod-${region}-starport-layer-bucket.s3.${region}.amazonaws.com`), "storage")]),
+    ...(queue === undefined ? [] : [at(queueApi ?? queue, "queue")]),
+  ],
   listeners: (settings, options) =>
     options.queue === undefined ? [] : [queueListener(settings, options.queue, options)],
 };
+
+const at = ({ hostname, port, protocol }: URL, purpose: string): OutboundHost => ({
+  host: hostname,
+  port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port),
+  purpose,
+});
