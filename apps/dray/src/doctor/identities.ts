@@ -6,8 +6,10 @@ import { open } from "./open.ts";
 
 /** A list of credentials is tried in order, so one that was refused long ago hides behind the next until that one is taken away too. */
 export const lookAtIdentities = (config: RegistryConfig): Effect.Effect<ReadonlyArray<Finding>> => {
+  // Clouds have one provider chain and no list.
+  if (config.type !== "oci" && config.type !== "artifactory") return Effect.succeed([]);
   const { auth } = config;
-  if (!Array.isArray(auth) || auth.length < 2) return Effect.succeed([]);
+  if (auth === "docker-config" || auth.length < 2) return Effect.succeed([]);
   const one = (identity: RegistryAuth, index: number) =>
     Effect.scoped(Effect.flatMap(open({ ...config, auth: [identity] }), lookAtConnection)).pipe(
       Effect.map((findings) =>
