@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import "./young-generation.ts";
+import "./compile-cache.ts";
 import { ExitCode } from "./exit-code.ts";
 import { surviveClosedPipes } from "./output/closed-pipe.ts";
 import { program } from "./program.ts";

@@ -3,7 +3,8 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findTools } from "../../tools/find-tools.ts";
-import { contenders } from "./contenders.ts";
+import { contenders, ours } from "./contenders.ts";
+import { measureLayer } from "./memory.ts";
 import { startRegistry } from "./registry-pair.ts";
 import { barTable, limitTable, table } from "./report.ts";
 import { type Figures, PHASES, type Phase, runSet } from "./run-set.ts";
@@ -22,6 +23,7 @@ Build first (npm run build): what is measured is the command as it is installed.
   --secure         TLS on both sides and token authentication
   --no-count       without the run through the counting proxy
   --profile DIR    a CPU profile of each run of Drayage goes there
+  --memory A,B     only the peak memory of one layer of A MiB, then of B MiB, made up and discarded
   --folder DIR     where the registries keep their content (default: /dev/shm)
   --out FILE       all figures as JSON
 `;
@@ -39,6 +41,7 @@ export const bench = async (argv: string[]): Promise<void> => {
       secure: { type: "boolean", default: false },
       "no-count": { type: "boolean", default: false },
       folder: { type: "string", default: "/dev/shm" },
+      memory: { type: "string" },
       profile: { type: "string" },
       out: { type: "string" },
       help: { type: "boolean", default: false },
@@ -55,6 +58,18 @@ export const bench = async (argv: string[]): Promise<void> => {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const security = values.secure ? await startSecurity(join(folder, "security")) : undefined;
   const machine = `${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), Node ${process.versions.node}`;
+  if (values.memory !== undefined) {
+    try {
+      for (const mib of values.memory.split(",").map(Number)) {
+        const { cost } = await measureLayer(ours, mib, folder);
+        const peak = Math.round(cost.peakBytes / 1024 / 1024);
+        process.stdout.write(`layer of ${mib} MiB: ${peak} MiB resident at most, ${cost.wallSeconds.toFixed(1)} s\n`);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    return;
+  }
   const figures: Figures[] = [];
   const delayMs = Number(values.delay);
   try {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { rolldown } from "rolldown";
 import type { Command } from "./measure.ts";
 import type { Security } from "./security.ts";
 import type { SeededRepository } from "./sets.ts";
@@ -59,7 +60,7 @@ const environment = async (work: Work): Promise<Readonly<Record<string, string>>
 const drayage = (profile: string | undefined): Contender => ({
   name: "drayage",
   command: async (work) => {
-    const env = await environment(work);
+    const env = { ...(await environment(work)), NODE_COMPILE_CACHE: join(work.folder, "compiled") };
     const node = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
     const [only] = work.repositories;
     if (work.repositories.length === 1 && only !== undefined && work.security === undefined) {
@@ -73,9 +74,20 @@ const drayage = (profile: string | undefined): Contender => ({
       scheme: work.security === undefined ? "http" : "https",
       repositories: work.repositories.map(({ name }) => name),
     });
-    return { file: process.execPath, args: [...node, join(import.meta.dirname, "driver.mjs"), file], env };
+    return { file: process.execPath, args: [...node, await bundledDriver(work.folder), file], env };
   },
 });
+
+/** The program as one ships it: in one piece, as the peers are. */
+const bundledDriver = async (folder: string): Promise<string> => {
+  const dir = join(folder, "driver");
+  if (!existsSync(join(dir, "driver.js"))) {
+    const bundle = await rolldown({ input: join(import.meta.dirname, "driver.mjs"), platform: "node" });
+    await bundle.write({ dir });
+    await writeFile(join(dir, "package.json"), JSON.stringify({ type: "module" }));
+  }
+  return join(dir, "driver.js");
+};
 
 const skopeo = (path: string): Contender => ({
   name: "skopeo sync",
@@ -135,6 +147,9 @@ const oras = (path: string): Contender => ({
     return loop(lines, await environment(work));
   },
 });
+
+/** Drayage alone. */
+export const ours = drayage(undefined);
 
 /** Drayage first, then the peers that are on PATH. */
 export const contenders = (found: {

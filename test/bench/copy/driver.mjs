@@ -1,14 +1,8 @@
 // A program that keeps many repositories in step, on nothing but the public API: what a user of the library would write. JavaScript, so
 // that no time goes into removing types.
 import { readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
-
-enableCompileCache();
-const [{ connectRegistry, dockerConfigAuth, makeCopier }, { parseRepositoryName }, Effect] = await Promise.all([
-  import("@drayage/oci-core"),
-  import("@drayage/oci-core/model"),
-  import("effect/Effect"),
-]);
+import { connectRegistry, dockerConfigAuth, makeCopier, parseRepositoryName } from "@drayage/oci-core";
+import * as Effect from "effect/Effect";
 
 const REPOSITORIES_AT_ONCE = 16;
 

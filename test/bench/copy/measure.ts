@@ -57,8 +57,11 @@ const exitOf = (child: ChildProcess): Promise<number | null> =>
   });
 
 const sample = (pid: number, seen: { cpuSeconds: number; peakBytes: number }): void => {
-  seen.cpuSeconds = Math.max(seen.cpuSeconds, cpuSeconds(pid));
-  for (const each of [pid, ...childrenOf(pid)]) seen.peakBytes = Math.max(seen.peakBytes, peakOf(each));
+  const children = childrenOf(pid);
+  // Children that are waited for are counted with the parent, the others by themselves: the sum only rises.
+  const sum = [pid, ...children].reduce((total, each) => total + cpuSeconds(each), 0);
+  seen.cpuSeconds = Math.max(seen.cpuSeconds, sum);
+  for (const each of [pid, ...children]) seen.peakBytes = Math.max(seen.peakBytes, peakOf(each));
 };
 
 /** User and system time of a process and of those children that it has waited for; 0 when it is gone. */
