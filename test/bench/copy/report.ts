@@ -31,10 +31,27 @@ const MIB = 1024 * 1024;
 
 const wall = (figures: Figures): number => median(figures.runs.map(({ wallSeconds }) => wallSeconds));
 
-/** Our median over the best peer's, by set and phase. */
-export const ratios = (
-  all: ReadonlyArray<Figures>,
-): ReadonlyArray<{ readonly set: string; readonly phase: Phase; readonly best: string; readonly ratio: number }> =>
+/** What all three computed for one run: the figure that a machine with other work to do changes least. */
+const allCpu = (figures: Figures): number =>
+  median(
+    figures.runs.map(
+      ({ cpuSeconds, sourceCpuSeconds, targetCpuSeconds }) => cpuSeconds + sourceCpuSeconds + targetCpuSeconds,
+    ),
+  );
+
+/** How we did beside the best peer of one set and phase. */
+export interface Ratio {
+  readonly set: string;
+  readonly phase: Phase;
+  readonly best: string;
+  /** Our median of the wall time over that peer's. */
+  readonly ratio: number;
+  /** CPU of copier and registries over the least that any peer made them spend. */
+  readonly cpuRatio: number;
+}
+
+/** Our medians over the best peer's, by set and phase. */
+export const ratios = (all: ReadonlyArray<Figures>): ReadonlyArray<Ratio> =>
   all
     .filter(({ contender }) => contender === OURS)
     .flatMap((ours) => {
@@ -42,7 +59,15 @@ export const ratios = (
       const [best] = [...peers].sort((a, b) => wall(a) - wall(b));
       return best === undefined
         ? []
-        : [{ set: ours.set, phase: ours.phase, best: best.contender, ratio: wall(ours) / wall(best) }];
+        : [
+            {
+              set: ours.set,
+              phase: ours.phase,
+              best: best.contender,
+              ratio: wall(ours) / wall(best),
+              cpuRatio: allCpu(ours) / Math.min(...peers.map(allCpu)),
+            },
+          ];
     });
 
 /** A table of Markdown with a line for each contender. */
@@ -90,17 +115,18 @@ const order = ({ set, phase }: Figures): number => 2 * SET_ORDER.indexOf(set) + 
 
 /** What became of each bar that this run can judge. */
 export const barTable = (all: ReadonlyArray<Figures>, delayMs: number): string => {
-  const lines = ratios(all).map(({ set, phase, best, ratio }) => {
+  const lines = ratios(all).map(({ set, phase, best, ratio, cpuRatio }) => {
     const bar = BARS.find((one) => one.set === set && one.phase === phase && one.delayMs === delayMs);
     return row([
       `${set} ${phase === "noop" ? "no-op" : "cold"}`,
       best,
       ratio.toFixed(2),
+      cpuRatio.toFixed(2),
       bar === undefined ? "" : `at most ${bar.most.toFixed(2)}`,
       bar === undefined ? "" : ratio <= bar.most ? "met" : "missed",
     ]);
   });
-  const head = ["set", "best peer", "drayage / best peer", "bar", ""];
+  const head = ["set", "best peer", "drayage / best peer", "CPU of all three, drayage / least", "bar", ""];
   return [row(head), row(head.map(() => "---")), ...lines].join("\n");
 };
 
