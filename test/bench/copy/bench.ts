@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,7 +6,7 @@ import { findTools } from "../../tools/find-tools.ts";
 import { contenders, ours } from "./contenders.ts";
 import { measureLayer } from "./memory.ts";
 import { startRegistry } from "./registry-pair.ts";
-import { barTable, limitTable, table } from "./report.ts";
+import { barTable, limitTable, table, withTables } from "./report.ts";
 import { type Figures, PHASES, type Phase, runSet } from "./run-set.ts";
 import { startSecurity } from "./security.ts";
 import { seed } from "./seed.ts";
@@ -26,6 +26,7 @@ Build first (npm run build): what is measured is the command as it is installed.
   --memory A,B     only the peak memory of one layer of A MiB, then of B MiB, made up and discarded
   --folder DIR     where the registries keep their content (default: /dev/shm)
   --out FILE       all figures as JSON
+  --write FILE     the tables go into this page too, between its marks for a plain, delayed or secure run
 `;
 
 /** Measures the copy engine beside its peers: paired runs in turn between two docker-registry processes on memory-backed storage. */
@@ -44,6 +45,7 @@ export const bench = async (argv: string[]): Promise<void> => {
       memory: { type: "string" },
       profile: { type: "string" },
       out: { type: "string" },
+      write: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -109,6 +111,18 @@ export const bench = async (argv: string[]): Promise<void> => {
     security?.stop();
     await rm(folder, { recursive: true, force: true });
   }
-  process.stdout.write(`${machine}; ${values.rounds} rounds in turn, medians\n\n${table(figures)}\n\n`);
-  process.stdout.write(`${barTable(figures, delayMs)}\n\n${limitTable(figures, availableParallelism())}\n`);
+  const tables = [
+    `${machine}; ${values.rounds} rounds in turn, medians.`,
+    table(figures),
+    barTable(figures, delayMs),
+    limitTable(figures, availableParallelism()),
+  ].join("\n\n");
+  process.stdout.write(`${tables}\n`);
+  if (values.write !== undefined) {
+    const page = await readFile(values.write, "utf8");
+    await writeFile(
+      values.write,
+      withTables(page, values.secure ? "secure" : delayMs > 0 ? "delayed" : "plain", tables),
+    );
+  }
 };

@@ -155,3 +155,11 @@ export const limitTable = (all: ReadonlyArray<Figures>, cores: number): string =
   const head = ["set", "copier CPU s", "source CPU s", "target CPU s", "limit s", "wall s", "explained"];
   return [row(head), row(head.map(() => "---")), ...lines].join("\n");
 };
+
+/** The page with the tables of one kind of run, between the marks that it has for them. */
+export const withTables = (page: string, kind: "plain" | "delayed" | "secure", tables: string): string => {
+  const [open, close] = [`<!-- bench copy ${kind} -->`, `<!-- /bench copy ${kind} -->`];
+  const [from, to] = [page.indexOf(open), page.indexOf(close)];
+  if (from < 0 || to < from) throw new Error(`the page has no marks ${open} and ${close}`);
+  return `${page.slice(0, from + open.length)}\n\n${tables}\n\n${page.slice(to)}`;
+};

@@ -29,7 +29,7 @@ export interface TransportOptions {
 
 /**
  * HTTP/1.1 over `node:net` and `node:tls`, for bytes that pass from one registry to another: memory is static, and no piece is copied on its way
- * (measured on 2 GiB: 2.1 s of CPU, where undici needs 3.5). It follows no redirects, retries nothing and knows no proxy. The newest resting connection is taken
+ * (measured on 2 GiB: 2.8 s of CPU, of which 2.3 are the hash; undici alone took 3.5). It follows no redirects, retries nothing and knows no proxy. The newest resting connection is taken
  * first, so that those that are not needed are closed. How many there are is bounded by who sends.
  */
 export const makeTransport = (options: TransportOptions): Transport => {
