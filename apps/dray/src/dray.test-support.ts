@@ -36,11 +36,14 @@ export interface Running {
   readonly stop: (signal: NodeJS.Signals) => Promise<Ran>;
 }
 
-/** `dray` in a directory of its own, which goes with the test; so does what still runs. */
-export const drayHere = async (files: Readonly<Record<string, string>> = {}): Promise<Dray> => {
+/** `dray` in a directory of its own, which goes with the test, or when `whenDone` says so; so does what still runs. */
+export const drayHere = async (
+  files: Readonly<Record<string, string>> = {},
+  whenDone: (clean: () => Promise<void>) => void = onTestFinished,
+): Promise<Dray> => {
   const folder = await mkdtemp(join(tmpdir(), "dray-cli-"));
   const children = new Set<ChildProcess>();
-  onTestFinished(async () => {
+  whenDone(async () => {
     await Promise.all([...children].map(ended));
     await rm(folder, { recursive: true, force: true });
   });
