@@ -1,17 +1,25 @@
 /** What a request line asks for. */
-export type Address = { readonly _tag: "Notification"; readonly registry: string } | { readonly _tag: "NoSuchPath" };
+export type Address =
+  | {
+      readonly _tag: "Notification";
+      readonly registry: string;
+      /** `?secret=`, for senders that can send no header. */
+      readonly secret?: string | undefined;
+    }
+  | { readonly _tag: "NoSuchPath" };
 
 const PATH = /^\/notifications\/([^/]+)\/?$/;
 /** Far above any name that a configuration has; the rest is not worth looking up. */
 const NAME_LENGTH_MAX = 200;
 
-/** Reads `/notifications/{registry}`. A query is left alone: some senders add one. */
+/** Reads `/notifications/{registry}?secret={secret}`. Anything else in the query is left alone: some senders add to it. */
 export const addressOf = (url: string | undefined): Address => {
-  const [, encoded] = PATH.exec(url?.split("?", 1)[0] ?? "") ?? [];
+  const [path = "", query] = url?.split("?", 2) ?? [];
+  const [, encoded] = PATH.exec(path) ?? [];
   const registry = encoded === undefined ? undefined : decoded(encoded);
   return registry === undefined || registry.length > NAME_LENGTH_MAX
     ? { _tag: "NoSuchPath" }
-    : { _tag: "Notification", registry };
+    : { _tag: "Notification", registry, secret: new URLSearchParams(query).get("secret") ?? undefined };
 };
 
 const decoded = (text: string): string | undefined => {

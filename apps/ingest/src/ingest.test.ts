@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import { connect } from "node:net";
 import type { RegistryConfig } from "@drayage/config";
-import { EventLog, eventLogMigrations, LogUnavailable, layerDatabase } from "@drayage/event-log";
-import { createTestDatabase, layerTestLog } from "@drayage/event-log/testing";
+import { type Database, EventLog, eventLogMigrations, LogUnavailable, layerDatabase } from "@drayage/event-log";
+import { createTestDatabase, layerTestDatabase, layerTestLog } from "@drayage/event-log/testing";
 import type { NotificationSecrets } from "@drayage/oci-core";
 import { loggingTo, logSettings, prometheusText } from "@drayage/runtime";
 import * as Effect from "effect/Effect";
@@ -57,7 +57,7 @@ const logging = loggingTo(logSettings({ DRAYAGE_LOG_LEVEL: "trace" }, false), (l
 });
 
 /** An ingest that runs until it is disposed, over a log of its own. */
-const started = async <E>(log: Layer.Layer<EventLog, E>, options: Partial<IngestOptions> = {}) => {
+const started = async <E>(log: Layer.Layer<EventLog | Database, E>, options: Partial<IngestOptions> = {}) => {
   const scope = Scope.makeUnsafe();
   const lost: Array<string> = [];
   const onNewsLost = (name: string, why: string) => Effect.sync(() => void lost.push(`${name}: ${why}`));
@@ -167,6 +167,17 @@ describe("over the real log", () => {
     expect(await accepted(await server.post("/notifications/open", body))).not.toEqual(first);
   });
 
+  it("a sender without headers proves itself by its address; a push that names no tag has the repository looked through", async () => {
+    const hub = (push_data: object) => JSON.stringify({ push_data, repository: { repo_name: "acme/web" } });
+    const path = `/notifications/lab?secret=${SECRETS.current}`;
+    const [first = 0] = await accepted(await server.post(path, hub({ tag: "1" })));
+    await accepted(await server.post(path, hub({})));
+    expect((await server.recorded(first - 1)).map(({ type, subject }) => `${type} ${subject}`)).toEqual([
+      "io.drayage.image.pushed.v1 lab/acme/web:1",
+      "io.drayage.rescan.requested.v1 lab/acme/web",
+    ]);
+  });
+
   it("without a delivery id two equal bodies are two events", async () => {
     const [first = 0] = await accepted(await server.post("/notifications/art", webhook(), jfrog(SECRETS.current)));
     const [second = 0] = await accepted(await server.post("/notifications/art", webhook(), jfrog(SECRETS.current)));
@@ -209,6 +220,8 @@ describe("over the real log", () => {
     ["the secret", "lab", distribution(), bearer, 200],
     ["the secret that is rotated away", "lab", distribution(), { authorization: SECRETS.old }, 200],
     ["another secret", "lab", distribution(pushed("a", "b")), { authorization: "Bearer guess" }, 401],
+    ["another secret in the address", "lab?secret=guess", distribution(pushed("a", "b")), {}, 401],
+    ["the secret of an address where a signature is due", `signed?secret=${SECRETS.hmac}`, signed, {}, 401],
     ["no secret", "lab", distribution(pushed("a", "b")), {}, 401],
     ["the secret in another header", "art", webhook(), bearer, 401],
     ["a signature", "signed", signed, sign(signed), 202],
@@ -276,7 +289,7 @@ describe("over the real log", () => {
 
   it("what was refused is counted, and asks for a reconciliation once in ten minutes", () => {
     const text = prometheusText();
-    expect(text).toMatch(/drayage_notifications_refused_total\{registry="lab",reason="bad-secret"\} 2/);
+    expect(text).toMatch(/drayage_notifications_refused_total\{registry="lab",reason="bad-secret"\} 3/);
     expect(text).toMatch(/drayage_notifications_refused_total\{registry="",reason="unknown-registry"\} 2/);
     expect(text).toMatch(/drayage_notifications_received_total\{registry="open",outcome="unparseable"\} 1/);
     expect(server.lost.filter((line) => line.startsWith("lab:"))).toEqual(["lab: bad-secret"]);
@@ -298,7 +311,7 @@ it("is answered after the append, not before; while the log is away senders are 
     head: Effect.suspend(() => (available ? Effect.succeed(0) : Effect.fail(full))),
     read: () => Effect.succeed([]),
   });
-  await using server = await started(log);
+  await using server = await started(Layer.merge(log, layerTestDatabase()));
   let answered = false;
   const response = server.post("/notifications/open", distribution(pushed("a", "b"))).finally(() => {
     answered = true;
@@ -323,7 +336,7 @@ it("a database that goes away gives 503, and nothing that was answered with 202 
     instance: "test",
     migrations: [eventLogMigrations],
   });
-  await using server = await started(Layer.provide(EventLog.layer, database));
+  await using server = await started(Layer.provideMerge(EventLog.layer, database));
   expect((await server.post("/notifications/open", distribution(pushed("a", "b")))).status).toBe(202);
   await drop();
   const response = await server.post("/notifications/open", distribution(pushed("a", "c")));

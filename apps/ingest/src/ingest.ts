@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Config } from "@drayage/config";
-import { EventLog, newEventId } from "@drayage/event-log";
+import { type Database, EventLog, newEventId } from "@drayage/event-log";
 import { notificationReaderOf } from "@drayage/registries";
 import {
   answerJson,
@@ -42,7 +42,9 @@ const LOG_EVERY_MS = 60_000;
  * Notifications in, facts out: `POST /notifications/{registry}`, answered with 202 after the append is durable (invariant 1), until the scope
  * closes. All registries share the port. What registries do not post is listened to beside it: subscriptions, queues, polling.
  */
-export const ingest = (options: IngestOptions): Effect.Effect<HttpServer, ListenFailed, Scope.Scope | EventLog> =>
+export const ingest = (
+  options: IngestOptions,
+): Effect.Effect<HttpServer, ListenFailed, Scope.Scope | EventLog | Database> =>
   Effect.gen(function* () {
     const log = yield* EventLog;
     const run = Effect.runPromiseWith(yield* Effect.context<never>());

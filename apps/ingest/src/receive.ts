@@ -47,7 +47,8 @@ export const receive = async (receiver: Receiver, request: IncomingMessage): Pro
     return refused(name, "content-type", "Send the body as application/json, not compressed.");
   }
   // A secret in a header is checked before anybody may send us a body; a signature needs the body.
-  const believed = (body: Uint8Array): boolean | Promise<boolean> => open || reader.authenticate({ headers, body });
+  const believed = (body: Uint8Array): boolean | Promise<boolean> =>
+    open || reader.authenticate({ headers, body, addressSecret: address.secret });
   const badSecret = () =>
     refused(
       name,

@@ -15,6 +15,14 @@ describe("addressOf", () => {
     ["/notifications/..", ".."],
   ])("%s is for %s", (url, registry) => expect(addressOf(url)).toEqual({ _tag: "Notification", registry }));
   it.each([
+    ["?secret=a%2Fb%20c", "a/b c"],
+    ["?x=1&secret=first&secret=second", "first"],
+    ["?secret=", ""],
+    ["?secret=a?b", "a"],
+  ])("%s has a secret", (query, secret) =>
+    expect(addressOf(`/notifications/hub${query}`)).toEqual({ _tag: "Notification", registry: "hub", secret }),
+  );
+  it.each([
     "/",
     "/notifications",
     "/notifications/",

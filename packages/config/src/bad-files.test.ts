@@ -205,13 +205,16 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
   lab:
     type: oci
     url: http://127.0.0.1:5000
-    poll: { every: 60s }
+    poll: { every: 60, requests: { most: 0, within: 1ms }, repositories: [reg.example.com/A] }
     notifications: { subscription: s, push: {} }
     limits: { bandwidth: 100MiB/s }
 `,
     ),
     [
-      `drayage.yaml:5:5: registries.lab.poll: polling ${NOT_AVAILABLE}. Use notifications, and \`reconcile\` for what they miss`,
+      "drayage.yaml:5:20: registries.lab.poll.every: expected a string, got a number. Put it in quotes",
+      "drayage.yaml:5:42: registries.lab.poll.requests.most: less than 1. Use at least 1",
+      "drayage.yaml:5:53: registries.lab.poll.requests.within: less than a second. Correct the value",
+      "drayage.yaml:5:75: registries.lab.poll.repositories[0]: not a repository name. Write the whole name without a host, e.g. `library/nginx`",
       `drayage.yaml:6:22: registries.lab.notifications.subscription: a notification subscription ${NOT_AVAILABLE}. Remove the key`,
       `drayage.yaml:6:39: registries.lab.notifications.push: notification by Pub/Sub push ${NOT_AVAILABLE}. Remove the key`,
       `drayage.yaml:7:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,

@@ -1,5 +1,6 @@
 import type { Guard, Millis, Route } from "@drayage/domain";
 import type { NotificationSecrets, RegistryAuth, RegistryTraits } from "@drayage/oci-core";
+import type { RepositoryName } from "@drayage/oci-core/model";
 import type * as Redacted from "effect/Redacted";
 
 /** The configuration as every app sees it: checked, interpolated, defaults filled in. DESIGN.md section 4.1. */
@@ -43,6 +44,15 @@ export interface OciRegistryConfig extends RegistryCommon {
   readonly type: "oci";
   readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
   readonly notifications: NotificationSecrets;
+  /** Looking for changes where the registry tells none. */
+  readonly poll?: PollConfig | undefined;
+}
+
+export interface PollConfig {
+  readonly every: Millis;
+  readonly requests: { readonly most: number; readonly within: Millis };
+  /** Default: those of the catalogue. */
+  readonly repositories?: ReadonlyArray<RepositoryName> | undefined;
 }
 
 /** JFrog Artifactory. */

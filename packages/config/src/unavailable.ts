@@ -50,7 +50,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
   },
   { path: ["registries", "*", "notifications", "subscription"], what: "a notification subscription", mend: REMOVE },
   { path: ["registries", "*", "notifications", "push"], what: "notification by Pub/Sub push", mend: REMOVE },
-  { path: ["registries", "*", "poll"], what: "polling", mend: "Use notifications, and `reconcile` for what they miss" },
   { path: ["registries", "*", "limits", "bandwidth"], what: "`bandwidth`", mend: "Use `concurrency`" },
   {
     path: ["routes", "*", "select", "tags"],

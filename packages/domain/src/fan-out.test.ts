@@ -151,6 +151,11 @@ describe("notifications become events", () => {
     const events = eventOf("lab", { _tag: "Pushed", repository: app, tag: tagged(`sha512-${hex}`) });
     expect(events).toMatchObject([{ _tag: "RescanRequested", repository: app }]);
   });
+  it("a change that names no tag asks for a rescan", () => {
+    expect(eventOf("lab", { _tag: "Changed", repository: app, reason: "a push without a tag" })).toEqual([
+      { _tag: "RescanRequested", registry: "lab", repository: app, reason: "a push without a tag" },
+    ]);
+  });
   it("delete by tag", () => {
     expect(eventOf("lab", { _tag: "Deleted", repository: app, tag: tagged("1"), digest: digest("x") })).toEqual([
       { _tag: "TagDeleted", registry: "lab", repository: app, tag: "1", digest: digest("x") },

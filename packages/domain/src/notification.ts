@@ -25,7 +25,8 @@ export type SourceNotification =
       readonly from: { readonly repository: RepositoryName; readonly tag?: Tag | undefined };
       readonly to?: { readonly repository: RepositoryName; readonly tag?: Tag | undefined } | undefined;
       readonly move?: boolean | undefined;
-    };
+    }
+  | { readonly _tag: "Changed"; readonly repository: RepositoryName; readonly reason: string };
 
 /**
  * The facts that one notification is. A pushed digest tag (`sha256-<hex>.sig`) is a referrer of its subject; the tag of a sha512
@@ -53,6 +54,8 @@ export const eventOf = (
       const reason = digest === undefined ? "deletion without a tag" : `deletion of ${digest}`;
       return [deleted, { _tag: "RescanRequested", registry, repository, reason }];
     }
+    case "Changed":
+      return [{ _tag: "RescanRequested", registry, repository: notification.repository, reason: notification.reason }];
     case "Promoted": {
       const { from, to, move } = notification;
       return [

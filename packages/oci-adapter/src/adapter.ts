@@ -8,6 +8,7 @@ import {
 } from "@drayage/oci-core";
 import { authenticate } from "./authenticate.ts";
 import { parseNotifications } from "./parse.ts";
+import { type PollOptions, pollListener } from "./poll.ts";
 
 /**
  * What is asked of a registry that nothing is known of. Works with docker-registry 2.8 and distribution 3.x: one whole PUT for a blob,
@@ -19,6 +20,8 @@ const traits: RegistryTraits = { ...STANDARD_TRAITS, tagDelete: "probe" };
 /** What only `type: oci` has in the configuration. */
 export interface OciOptions {
   readonly secrets: NotificationSecrets;
+  /** Default: the registry tells, and is not asked. */
+  readonly poll?: PollOptions | undefined;
 }
 
 /**
@@ -37,4 +40,8 @@ export const ociAdapter: Adapter<OciOptions> = {
     authenticate: (request) => authenticate(request, secrets),
     parse: parseNotifications,
   }),
+  listeners: (settings, { poll }) => {
+    if (poll === undefined) return [];
+    return [pollListener({ ...settings, traits: { ...traits, ...settings.traits } }, poll)];
+  },
 };

@@ -28,6 +28,18 @@ it.each([
   expect(authenticate({ headers: { authorization }, body: Buffer.from("{}") }, secrets)).toBe(expected),
 );
 
+it.each([
+  ["s3cret:x", true],
+  ["old one", true],
+  ["s3cret:y", false],
+  ["", false],
+  [undefined, false],
+])("?secret=%s is %s", (addressSecret, expected) => {
+  const request = { headers: {}, body: Buffer.from("{}"), addressSecret };
+  expect(authenticate(request, secrets)).toBe(expected);
+  expect(authenticate(request, { ...secrets, scheme: "hmac-sha256" })).toBe(false);
+});
+
 it("a secret in another header or a signature is no proof", () => {
   const request = { headers: { "x-secret": "s3cret:x" }, body: Buffer.from("{}") };
   expect(authenticate(request, secrets)).toBe(false);

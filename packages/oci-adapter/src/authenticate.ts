@@ -2,13 +2,15 @@ import { knowsSecret, type NotificationRequest, type NotificationSecrets, signed
 
 /**
  * Whether the request proves a secret. The scheme is configured and never guessed from the request. One sender signs: GitHub, with
- * `hmac-sha256`. All others send what somebody configured, and that is `Authorization`, the one header that each of them can send (Docker
- * Hub none at all). With `shared-secret` only headers are read, so that the receiver can ask before it reads a body.
+ * `hmac-sha256`. All others send what somebody configured, and that is `Authorization`, the one header that each of them can send; Docker
+ * Hub can send none, so its secret is in the address. With `shared-secret` no body is read, so that the receiver can ask before it comes.
  */
 export const authenticate = (request: NotificationRequest, { scheme, secrets }: NotificationSecrets): boolean =>
   scheme === "hmac-sha256"
     ? signedWithSecret(after(request.headers["x-hub-signature-256"], SIGNATURE), request.body, secrets)
-    : authorized(request.headers["authorization"], secrets);
+    : [authorized(request.headers["authorization"], secrets), knowsSecret(request.addressSecret, secrets)].includes(
+        true,
+      );
 
 /** Source: facts/event-sources.md 5. The older `X-Hub-Signature` is SHA-1 and is not looked at. */
 const SIGNATURE = "sha256=";

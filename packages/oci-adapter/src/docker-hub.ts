@@ -19,20 +19,24 @@ export const dockerHub: Sender = {
 
 const meaningOf = ({ push_data, repository }: DockerHubPush): Meaning => {
   const { pushed_at, pusher, tag, media_type: mediaType = "" } = push_data;
-  // A push without a tag would ask for nothing, silently.
-  if (tag === undefined) return { warning: "push_data.tag: is missing" };
   const place = placeOf({
     repository: { at: "repository.repo_name", text: repository.repo_name },
     tag: { at: "push_data.tag", text: tag },
     digest: undefined,
   });
   if ("warning" in place) return place;
+  const delivery = deliveredOf({ time: pushed_at, actor: pusher });
+  if (place.tag === undefined) {
+    return {
+      notification: { _tag: "Changed", repository: place.repository, reason: "a push that names no tag", delivery },
+    };
+  }
   return {
     notification: {
       _tag: "Pushed",
       ...place,
       mediaType: isManifestType(mediaType) ? mediaType : undefined,
-      delivery: deliveredOf({ time: pushed_at, actor: pusher }),
+      delivery,
     },
   };
 };

@@ -62,12 +62,7 @@ const web = {
   mediaType: image,
   delivery: { id: DELIVERY, actor: "ci-bot" },
 };
-const hello = {
-  _tag: "Pushed",
-  repository: "codertocat/hello-world",
-  digest: "sha256:3da1996a8115d7616457760d9920b815241d0a03b34cf5f04e9a0e9d8de37498",
-  mediaType: docker,
-};
+const hello = { _tag: "Changed", repository: "codertocat/hello-world" };
 const quay = (tag: string) => ({ _tag: "Pushed", repository: "mynamespace/repository", tag, delivery: {} });
 
 /** For each file: the notifications; why it is of no interest; or why nobody sends it. */
@@ -129,18 +124,20 @@ const TABLE: Readonly<Record<string, Expected>> = {
   "ghcr/delivery.headers-and-signature.vectors.json": NOBODY,
   // `package_type` npm and `ecosystem` docker, as GitHub prints it; the tag is empty.
   "ghcr/package.published.docker.documented-trimmed.json": [
-    { ...hello, delivery: { id: DELIVERY, actor: "Codertocat" } },
+    { ...hello, reason: "a push that names no tag", delivery: { id: DELIVERY, actor: "Codertocat" } },
   ],
   "ghcr/package.published.tagged.synthesised.json": [{ ...web, tag: "1.4.2" }],
   "ghcr/package.updated.moved-tag.synthesised.json": [{ ...web, tag: "latest" }],
   "ghcr/ping.synthesised.json": { ignored: "ping" },
   "ghcr/registry_package.published.docker.documented-trimmed.json": [
-    { ...hello, delivery: { id: DELIVERY, actor: "github-actions[bot]" } },
+    { ...hello, reason: "a push that names no tag", delivery: { id: DELIVERY, actor: "github-actions[bot]" } },
   ],
   "ghcr/registry_package.published.nested-name.synthesised.json": [
     { ...web, repository: "example-org/team/web", tag: "1.4.2" },
   ],
-  "ghcr/registry_package.published.untagged.synthesised.json": [web],
+  "ghcr/registry_package.published.untagged.synthesised.json": [
+    { _tag: "Changed", repository: "example-org/web", reason: "a push that names no tag", delivery: web.delivery },
+  ],
 
   "harbor/delete-artifact.cloudevents.documented.json": gone(
     { id: "343f1623-7cba-487c-88f1-c5ebf55e93aa", ...jobservice("2023-04-03T06:16:38Z") },
@@ -281,7 +278,8 @@ describe("whatever is put in the place of any field", () => {
         if (parsed._tag === "Unparseable") return parsed.reason !== "";
         return parsed.notifications.every((notification) => {
           if (notification._tag === "Promoted") return false;
-          const { repository, tag, digest } = notification;
+          const { repository } = notification;
+          const { tag, digest } = notification._tag === "Changed" ? {} : notification;
           return (
             parseRepositoryName(repository) === repository &&
             (tag === undefined || parseTag(tag) === tag) &&

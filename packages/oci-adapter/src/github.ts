@@ -48,14 +48,20 @@ const meaningOf = ({ headers, document }: Received): Meaning => {
     digest: version?.version,
   });
   if ("warning" in place) return place;
+  // The times in the body may be the year 1: they say nothing.
+  const delivery = deliveredOf({ id: headers["x-github-delivery"], actor: sender?.login });
+  // Of several tags that were pushed at once GitHub may name none, so the repository is asked.
+  if (place.tag === undefined) {
+    const { repository } = place;
+    return { notification: { _tag: "Changed", repository, reason: "a push that names no tag", delivery } };
+  }
   const mediaType = version?.container_metadata?.manifest?.media_type ?? "";
   return {
     notification: {
       _tag: "Pushed",
       ...place,
       mediaType: isManifestType(mediaType) ? mediaType : undefined,
-      // The times in the body may be the year 1: they say nothing.
-      delivery: deliveredOf({ id: headers["x-github-delivery"], actor: sender?.login }),
+      delivery,
     },
   };
 };

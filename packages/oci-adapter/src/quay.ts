@@ -19,11 +19,29 @@ export const quay: Sender = {
     if (body === undefined) return mildly([]);
     const { repository, tags } = body;
     if (tags === undefined) return mildly([{ ignored: "no updated_tags" }]);
-    if (tags.length === 0) return mildly([{ warning: "updated_tags: names no tag" }]);
+    if (tags.length === 0) return mildly([changed(repository)]);
     const more: ReadonlyArray<Meaning> =
       tags.length > TAGS_MAX ? [{ warning: `updated_tags: ${tags.length} tags, ${TAGS_MAX} are read` }] : [];
     return mildly([...tags.slice(0, TAGS_MAX).map((tag, index) => pushed(repository, tag, index)), ...more]);
   },
+};
+
+/** A push whose tags Quay left out: the repository is asked for them. */
+const changed = (repository: string | undefined): Meaning => {
+  const place = placeOf({
+    repository: { at: "repository", text: repository },
+    tag: { at: "updated_tags", text: undefined },
+    digest: undefined,
+  });
+  if ("warning" in place) return place;
+  return {
+    notification: {
+      _tag: "Changed",
+      repository: place.repository,
+      reason: "a push that names no tag",
+      delivery: deliveredOf({}),
+    },
+  };
 };
 
 const pushed = (repository: string | undefined, tag: unknown, index: number): Meaning => {

@@ -13,7 +13,11 @@ const told = (parsed: ParsedNotifications) =>
     ? parsed.reason
     : {
         names: parsed.notifications.map((notification) =>
-          notification._tag === "Promoted" ? "" : `${notification._tag} ${notification.repository}:${notification.tag}`,
+          notification._tag === "Promoted"
+            ? ""
+            : notification._tag === "Changed"
+              ? `Changed ${notification.repository}`
+              : `${notification._tag} ${notification.repository}:${notification.tag}`,
         ),
         warnings: parsed.warnings,
         ignored: parsed.ignored,
@@ -116,8 +120,9 @@ describe("Quay", () => {
     ["several tags", body(["a", "b"]), found("Pushed ns/web:a", "Pushed ns/web:b")],
     ["tags as a map", body({ a: "id", b: null }), found("Pushed ns/web:a", "Pushed ns/web:b")],
     ["another event", body(undefined), ignored("no updated_tags")],
-    ["no tag", body([]), warned("updated_tags: names no tag")],
-    ["tags that are no list", body("a"), warned("updated_tags: names no tag")],
+    ["no tag", body([]), found("Changed ns/web")],
+    ["no tag and no name", body([], "../x"), warned('repository: "../x" is no repository name')],
+    ["tags that are no list", body("a"), found("Changed ns/web")],
     ["one tag that is odd", body([7, "a"]), { ...found("Pushed ns/web:a"), warnings: ["updated_tags[0]: is no text"] }],
     ["a name that is none", body(["a"], "NS/web"), warned('repository: "NS/web" is no repository name')],
   ])("%s", (_name, document, expected) => expect(told(parse(document))).toEqual(expected));
@@ -133,7 +138,7 @@ describe("Docker Hub", () => {
   const body = (push_data: unknown, repository: unknown = { repo_name: "ns/web" }) => ({ push_data, repository });
   it.each([
     ["a time with a fraction", body({ tag: "a", pushed_at: 1.5 }), found("Pushed ns/web:a")],
-    ["no tag", body({}), warned("push_data.tag: is missing")],
+    ["no tag", body({}), found("Changed ns/web")],
     ["no name", body({ tag: "a" }, {}), warned("repository.repo_name: is missing")],
   ])("%s", (_name, document, expected) => expect(told(parse(document))).toEqual(expected));
 });
@@ -156,22 +161,10 @@ describe("GitHub", () => {
   it.each([
     ["an upper-case name", body({ package_version: version("ghcr.io/Acme/Web:1", "1") }), found("Pushed acme/web:1")],
     ["a name with a slash", body({ package_version: version("ghcr.io/acme/a/b:1", "1") }), found("Pushed acme/a/b:1")],
-    ["no URL", body({ package_version: {} }), found("Pushed acme/web:undefined")],
-    [
-      "a URL elsewhere",
-      body({ package_version: version("evil.example.com/acme/x:1") }),
-      found("Pushed acme/web:undefined"),
-    ],
-    [
-      "a URL of another owner",
-      body({ package_version: version("ghcr.io/evil/x:1") }),
-      found("Pushed acme/web:undefined"),
-    ],
-    [
-      "the host in the middle",
-      body({ package_version: version("x/ghcr.io/acme/x:1") }),
-      found("Pushed acme/web:undefined"),
-    ],
+    ["no URL", body({ package_version: {} }), found("Changed acme/web")],
+    ["a URL elsewhere", body({ package_version: version("evil.example.com/acme/x:1") }), found("Changed acme/web")],
+    ["a URL of another owner", body({ package_version: version("ghcr.io/evil/x:1") }), found("Changed acme/web")],
+    ["the host in the middle", body({ package_version: version("x/ghcr.io/acme/x:1") }), found("Changed acme/web")],
     [
       "the registry before GHCR",
       body({ package_version: version("docker.pkg.github.com/acme/web/x:1") }),

@@ -48,7 +48,7 @@ const bind = <Options>(
 const boundOf = (config: RegistryConfig): BoundAdapter => {
   switch (config.type) {
     case "oci":
-      return bind(ociAdapter, { secrets: config.notifications }, authOf(config));
+      return bind(ociAdapter, { secrets: config.notifications, poll: config.poll }, authOf(config));
     case "artifactory":
       return bind(artifactoryAdapter, { secrets: config.notifications }, authOf(config));
     case "ecr":

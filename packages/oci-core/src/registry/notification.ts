@@ -31,6 +31,14 @@ export type Notification =
       readonly to?: { readonly repository: RepositoryName; readonly tag?: Tag | undefined } | undefined;
       readonly move?: boolean | undefined;
       readonly delivery?: Delivered | undefined;
+    }
+  | {
+      /** Something of this repository, and nobody can say which tags: it is looked through. */
+      readonly _tag: "Changed";
+      readonly repository: RepositoryName;
+      /** What was seen, for people: `a push without a tag`. */
+      readonly reason: string;
+      readonly delivery?: Delivered | undefined;
     };
 
 /** What is known of the sending itself. */
@@ -44,6 +52,8 @@ export interface Delivered {
 
 /** An HTTP delivery as it came: header names in lower case, body untouched (signatures are over raw bytes). */
 export interface NotificationRequest {
+  /** `?secret=` of the address, for senders that can send no header. A proof and nothing else: never kept, never logged. */
+  readonly addressSecret?: string | undefined;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Uint8Array;
 }
