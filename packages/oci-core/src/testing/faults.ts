@@ -44,6 +44,8 @@ export type FaultAction =
   | { readonly kind: "redirect"; readonly to?: string | undefined }
   /** A list (tags, repositories, referrers) that ends too early and does not say so. Default: its first half. */
   | { readonly kind: "truncatedList"; readonly keep?: number | undefined }
+  /** Every token given so far is invalid from this request on, as after the restart of a token server: the request itself gets 401. */
+  | { readonly kind: "expireTokens" }
   /** A page of HTML with status 200, as a proxy or a login page sends. */
   | { readonly kind: "html200" };
 

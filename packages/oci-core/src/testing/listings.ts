@@ -10,7 +10,11 @@ export const listTags = (state: RegistryState, exchange: Exchange, repository: s
   if (state.store.repository(repository) === undefined) {
     return refusal(404, "NAME_UNKNOWN", "repository name not known to registry", { name: repository });
   }
-  const page = takePage(state, exchange, state.store.tagNames(repository));
+  const names = state.store.tagNames(repository).filter((tag) => {
+    const late = state.lag.instead(repository, tag);
+    return late === undefined || late.before !== undefined;
+  });
+  const page = takePage(state, exchange, names);
   return page._tag === "Refused" ? page.answer : json(200, { name: repository, tags: page.names }, page.headers);
 };
 

@@ -29,14 +29,17 @@ export const handleManifest = async (
     return refusal(404, "NAME_UNKNOWN", "repository name not known to registry", { name: repository });
   }
   if (exchange.method === "DELETE") return deleteManifest(state, exchange, held, reference);
-  const manifest = find(held, reference);
+  const manifest = find(state, held, reference);
   return manifest === undefined
     ? refusal(404, "MANIFEST_UNKNOWN", "manifest unknown", { reference })
     : getManifest(state, exchange, held, reference, manifest);
 };
 
-const find = (held: StoredRepository, reference: string): StoredManifest | undefined =>
-  held.manifests.get(isDigest(reference) ? reference : (held.tags.get(reference) ?? ""));
+const find = (state: RegistryState, held: StoredRepository, reference: string): StoredManifest | undefined => {
+  const late = state.lag.instead(held.name, reference);
+  const there = isDigest(reference) ? reference : held.tags.get(reference);
+  return held.manifests.get((late === undefined ? there : late.before) ?? "");
+};
 
 const getManifest = (
   state: RegistryState,
@@ -103,8 +106,11 @@ const putManifest = async (
     frozenTag(state, held, reference, digest);
   if (lack !== undefined) return lack;
   const manifest: StoredManifest = { digest, mediaType, bytes, document: checked.document };
-  state.store.putManifest(repository, manifest);
   const tag = isDigest(reference) ? undefined : reference;
+  const { readsLagMs } = state.rules();
+  if (held?.manifests.has(digest) !== true) state.lag.written(repository, digest, undefined, readsLagMs);
+  if (tag !== undefined) state.lag.written(repository, tag, held?.tags.get(tag), readsLagMs);
+  state.store.putManifest(repository, manifest);
   if (tag !== undefined) state.store.setTag(repository, tag, digest);
   state.emit({ ...about(manifest), action: "push", what: "manifest", repository, tag, by: exchange });
   const subject = state.rules().referrers === "api" ? checked.document.subject?.digest : undefined;

@@ -50,6 +50,11 @@ export interface StrictRegistryRules {
   readonly catalog: boolean;
   /** Default: tags can be moved. */
   readonly immutable?: ImmutableRule | undefined;
+  /**
+   * Milliseconds until what was pushed can be read: until then a new manifest is unknown and a moved tag names what it named before, though the
+   * push was answered with 201 (storage that is consistent in the end). Default 0.
+   */
+  readonly readsLagMs: number;
   /** Default: none. */
   readonly rates: ReadonlyArray<RateRule>;
   /** Who may do what. Default anonymous: everybody everything. */
@@ -69,6 +74,7 @@ export const STRICT_RULES: StrictRegistryRules = {
   createRepositories: true,
   listPageMax: 1000,
   catalog: true,
+  readsLagMs: 0,
   rates: [],
   auth: { _tag: "Anonymous" },
 };

@@ -67,6 +67,7 @@ const serve = async (
     request.resume();
     return untilClosed(response, new Promise(() => undefined));
   }
+  if (action?.kind === "expireTokens") authority.revokeTokens();
   const exchange = toExchange(request, meter(request, log, action));
   const decided = async (): Promise<Answer> => {
     const taken = (await Promise.resolve(intercept?.(exchange))) ?? rates(exchange);

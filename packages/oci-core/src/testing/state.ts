@@ -1,5 +1,6 @@
 import type { RegistryChange } from "./change.ts";
 import type { Exchange } from "./exchange.ts";
+import type { ReadLag } from "./read-lag.ts";
 import type { StrictRegistryRules } from "./rules.ts";
 import type { Store } from "./store.ts";
 import type { Uploads } from "./uploads.ts";
@@ -12,6 +13,7 @@ export interface RegistryState {
   readonly uploads: Uploads;
   /** Base of the host that serves redirected blobs. */
   readonly storageUrl: () => string;
+  readonly lag: ReadLag;
   readonly emit: (change: RegistryChange) => void;
 }
 

@@ -14,6 +14,7 @@ import { type Faults, makeFaultPlan } from "./faults.ts";
 import { type Inspection, inspect } from "./inspect.ts";
 import { type Listener, listen } from "./listener.ts";
 import { makeNotifier, type NotificationCounters, type NotificationOptions } from "./notifier.ts";
+import { makeReadLag } from "./read-lag.ts";
 import { makeRequestLog, type RequestLog } from "./request-log.ts";
 import { STRICT_RULES, type StrictRegistryRules } from "./rules.ts";
 import { type Intercept, makeHandler, makeStorageHandler } from "./server.ts";
@@ -88,6 +89,7 @@ const start = async ({ port = 0, notifications, intercept, ...given }: StrictReg
     rules: () => rules,
     store,
     uploads,
+    lag: makeReadLag(),
     storageUrl: () => hosts.storage?.origin ?? "",
     emit: (change) => {
       notifier.offer(change);
