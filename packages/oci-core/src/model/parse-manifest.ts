@@ -39,7 +39,7 @@ export const parseManifest = (bytes: Uint8Array, contentType?: string): Manifest
   if (declared !== undefined && shapeOf(declared) === "schema-1")
     return refused(
       "schema-1",
-      `${declared} is Docker schema 1, which cannot be verified: push the image again with a current client`,
+      `${declared} is Docker schema 1, which cannot be verified: push the image again with a current client (docs/reference/refused.md)`,
     );
   const parsed = parseJson(bytes);
   if (parsed === undefined) return refused("not-json", "the body is no JSON object");
@@ -51,10 +51,13 @@ export const parseManifest = (bytes: Uint8Array, contentType?: string): Manifest
   if (shape === "schema-1")
     return refused(
       "schema-1",
-      "the document is Docker schema 1, which cannot be verified: push the image again with a current client",
+      "the document is Docker schema 1, which cannot be verified: push the image again with a current client (docs/reference/refused.md)",
     );
   if (shape !== "image" && shape !== "index")
-    return refused("unsupported-shape", "the document has neither config and layers nor manifests");
+    return refused(
+      "unsupported-shape",
+      "the document has neither config and layers nor manifests, so it is no image: push it again with a current client (docs/reference/refused.md)",
+    );
 
   const written = parsed.document["mediaType"];
   const mediaType = agreedMediaType(

@@ -52,6 +52,7 @@ export const answerFailure = async (
   const body = own ? await errorBody(answer) : undefined;
   if (!own) answer.release();
   const { status } = answer;
+  if (isFirstApi(answer)) return failure(place, "unsupported", FIRST_API, { status });
   const code = body?.code;
   // A storage host quotes our signed request in its errors, so its words are not repeated.
   const detail = body?.message ?? (own ? "no message" : `the storage host ${answer.url.host} answered ${status}`);
@@ -64,6 +65,14 @@ export const answerFailure = async (
     requestId: REQUEST_ID_HEADERS.map(answer.header).find((value) => value !== undefined),
   });
 };
+
+/** Registries of Docker's first API name their version in a header that no later one has. For the message alone: a 404 is refused in any case. */
+const isFirstApi = (answer: HttpAnswer): boolean =>
+  answer.status === 404 &&
+  answer.header("x-docker-registry-version") !== undefined &&
+  answer.header("docker-distribution-api-version") === undefined;
+const FIRST_API =
+  "the registry speaks Docker's first API (V1), whose images have no digests: move them to a repository of the V2 API (docs/reference/refused.md)";
 
 /** Whether a proxy or a login page answered in the registry's stead: no registry sends HTML. */
 export const isPage = (answer: HttpAnswer): boolean => mediaTypeOf(answer.header("content-type")) === "text/html";
