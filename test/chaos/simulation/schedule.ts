@@ -257,6 +257,7 @@ const differences = (cast: Cast, spared: (name: NameAt) => boolean): ReadonlyArr
     stores,
     database,
     seen: checker.seen,
+    lags: scenario.weather.lag > 0,
     deletesByDigest: (target) => scenario.registries[target]?.deletesTags === false,
     spared,
   });

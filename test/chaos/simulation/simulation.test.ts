@@ -59,7 +59,7 @@ describe("a worker that is killed at any of its steps", () => {
 const HUNTS: Readonly<
   Record<MutantName, { readonly profile: Profile; readonly within: number; readonly rule: RegExp }>
 > = {
-  "lost-update": { profile: "lossless", within: 400, rule: /not level by events alone/ },
+  "lost-update": { profile: "lossless", within: 1_200, rule: /not level by events alone/ },
   "tag-before-content": { profile: "chain", within: 20, rule: /which lacks/ },
   "expired-lease-writes": { profile: "storm", within: 300, rule: /of its lease left|without its lease/ },
   "absence-without-witness": { profile: "storm", within: 40, rule: /not proven twice with a witness/ },

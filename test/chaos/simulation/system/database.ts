@@ -34,6 +34,8 @@ export interface DatabaseMutant {
   readonly request?: ((deliveries: MemoryDeliveries) => MemoryDeliveries["request"]) | undefined;
 }
 
+/** Who follows the log is woken here. No target has this name. */
+export const LOG_CHANNEL = "the log";
 /** What a slow transaction takes from its first statement to its commit, at most, ms: others overtake it. */
 const SLOW_COMMIT_MS = 5_000;
 const SLOW_COMMITS = 0.1;
@@ -91,6 +93,7 @@ export class Database {
       this.#world.trace(() => `log ${position} ${event._tag} ${recorded.subject ?? ""}`);
       this.#watch.appended(recorded);
     }
+    if (events.length > 0) this.wake(LOG_CHANNEL);
   }
   /** What ingest does for a sender: `isDone` learns whether the append is durable. */
   appendFromOutside(events: ReadonlyArray<DomainEvent>, source: string, isDone: (durable: boolean) => void): void {
@@ -122,9 +125,9 @@ export class Database {
   get head(): number {
     return this.log.at(-1)?.position ?? 0;
   }
-  /** Wakes the workers of a target after a commit; wakes may be lost. */
-  wake(target: string): void {
-    for (const wake of this.#sleepers.get(target) ?? [])
+  /** Wakes who waits on a channel (the workers of a target, the dispatchers) after a commit; wakes may be lost. */
+  wake(channel: string): void {
+    for (const wake of this.#sleepers.get(channel) ?? [])
       if (!this.#world.chance.happens(this.lostWakes)) this.#world.after(this.#world.chance.between(1, 20), wake);
   }
 
@@ -153,14 +156,15 @@ export class Database {
       release: (item, at) => send("release", bus.release(item, at)),
       permitDelete: (item, tags, neededMs) => send("permitDelete", bus.permitDelete(item, tags, neededMs)),
       siblings: (item, digest) => send("siblings", bus.siblings(item, digest)),
-      wakes: (target) => Stream.fromEffectRepeat(this.#sleep(process, target)),
+      wakes: (target) => Stream.fromEffectRepeat(this.sleep(process, target)),
     };
   }
 
-  #sleep(process: Process, target: string): Effect.Effect<void> {
+  /** Until somebody wakes the channel. */
+  sleep(process: Process, channel: string): Effect.Effect<void> {
     return Effect.callback((resume) => {
-      const sleepers = this.#sleepers.get(target) ?? new Set();
-      this.#sleepers.set(target, sleepers);
+      const sleepers = this.#sleepers.get(channel) ?? new Set();
+      this.#sleepers.set(channel, sleepers);
       const wake = (): void => {
         sleepers.delete(wake);
         process.post(() => resume(Effect.void));

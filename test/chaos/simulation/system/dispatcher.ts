@@ -11,12 +11,12 @@ import type { RecordedEvent } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import * as Random from "effect/Random";
 import type { Process } from "../core/process.ts";
-import type { Database } from "./database.ts";
+import { type Database, LOG_CHANNEL } from "./database.ts";
 
 /** Events of one batch: few, so that there are many commits. */
 const BATCH_MOST = 5;
-/** Wakes are not simulated here: the log is polled. ms */
-const POLL_MS = 7_000;
+/** Wakes may be lost, so the log is polled as well. ms */
+const POLL_MS = 10_000;
 
 interface Subscription {
   readonly subscriber: string;
@@ -82,7 +82,10 @@ const follow = (process: Process, database: Database, { subscriber, types, dispa
       };
     });
     const to = batch.at(-1)?.position;
-    if (to === undefined) return yield* Effect.sleep(POLL_MS * (0.5 + (yield* Random.next)));
+    if (to === undefined) {
+      const poll = Effect.sleep(POLL_MS * (0.5 + (yield* Random.next)));
+      return yield* Effect.raceFirst(poll, database.sleep(process, LOG_CHANNEL));
+    }
     yield* database.transaction(process, "dispatch", () => {
       if (database.advanceWithin(subscriber, from, to, batch)) dispatch(batch);
     });
