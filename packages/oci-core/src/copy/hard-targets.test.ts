@@ -64,7 +64,9 @@ describe("a storm of 429", () => {
       yield* Effect.retry(copier.copy(request()), { times: 20, while: (error) => error.reason === "rate-limited" });
       expectEqual(target.server, fixture);
       expect(source.server.faults.applied() + target.server.faults.applied()).toBeGreaterThan(0);
-      expect(target.server.openUploads()).toBe(0);
+      // An upload stays open only where the storm took our giving it up as well, which nobody repeats: registries collect those.
+      const cancelsLost = target.server.requests.count({ method: "DELETE", path: /\/uploads\//, status: 429 });
+      expect(target.server.openUploads()).toBeLessThanOrEqual(cancelsLost);
     }).pipe(Effect.scoped),
   );
   it.live("with a time is left alone for that time", () =>
