@@ -17,9 +17,15 @@ const below =
   (path: string): boolean =>
     folders.some((folder) => path.startsWith(`${folder}/`)) && !isTestFile(path);
 
-const ADAPTERS = ["packages/artifactory-adapter", "packages/ecr-adapter", "packages/oci-adapter"];
+const ADAPTERS = [
+  "packages/ar-adapter",
+  "packages/artifactory-adapter",
+  "packages/ecr-adapter",
+  "packages/oci-adapter",
+];
 /** What a vendor offers to reach its own API. */
-const VENDORS = ["@aws-sdk"];
+const GOOGLE = ["google-auth-library", "@google-cloud/pubsub"];
+const VENDORS = [...GOOGLE, "@aws-sdk"];
 /** Each app, and the command that composes them. */
 export const COMPOSER = "apps/dray";
 export const APPS = ["ingest", "dispatcher", "replicator", "reconciler", "admin"];
@@ -48,6 +54,12 @@ export const IMPORT_RULES: ReadonlyArray<ImportRule> = [
     files: below(...ADAPTERS.map((folder) => `${folder}/src`)),
     only: [...ADAPTERS.map((folder) => `${folder}/src`), "@drayage/oci-core", ...VENDORS, "effect", "zod", "node:"],
     wrong: "@drayage/domain",
+  },
+  {
+    why: "Google's libraries are known to their adapter alone, and are loaded when they are needed",
+    files: (path) => !isTestFile(path) && !path.startsWith("packages/ar-adapter/"),
+    never: GOOGLE,
+    wrong: "google-auth-library",
   },
   {
     why: "the log keeps any event type: it knows none of ours",

@@ -40,7 +40,9 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
   ],
   "a registry type that nobody knows": [
     "registries:\n  lab: { type: ocii, url: http://x }\n",
-    ['drayage.yaml:2:16: registries.lab.type: "ocii" is not one of "oci", "artifactory", "ecr". Did you mean "oci"?'],
+    [
+      'drayage.yaml:2:16: registries.lab.type: "ocii" is not one of "oci", "artifactory", "artifact-registry", "ecr". Did you mean "oci"?',
+    ],
   ],
   "an address with a path": [
     "registries:\n  lab: { type: oci, url: https://acme.jfrog.io/artifactory }\n",
@@ -188,9 +190,9 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     ],
   ],
   "registry types": [
-    "registries:\n  eu: { type: artifact-registry, location: europe-west4, auth: google }\n  us: { type: ecr, account: 123, region: frankfurt, createRepositorys: {} }\nroutes: [{ from: eu, to: [{ registry: us }] }]\n",
+    "registries:\n  eu: { type: artifact-registry, location: Frankfurt, project: acme-prod, notifications: { subscription: s } }\n  us: { type: ecr, account: 123, region: frankfurt, createRepositorys: {} }\nroutes: [{ from: eu, to: [{ registry: us }] }]\n",
     [
-      `drayage.yaml:2:9: registries.eu.type: this registry type (\`artifact-registry\`) ${NOT_AVAILABLE}. Use \`oci\` with a username and a password or a token`,
+      `XX`,
       "drayage.yaml:3:29: registries.us.account: expected a string, got a number. Put it in quotes",
       "drayage.yaml:3:42: registries.us.region: not an AWS region. Write a region, e.g. eu-central-1",
       'drayage.yaml:3:53: registries.us.createRepositorys: unknown key "createRepositorys". Did you mean "createRepositories"?',
@@ -206,7 +208,6 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     type: oci
     url: http://127.0.0.1:5000
     poll: { every: 60, requests: { most: 0, within: 1ms }, repositories: [reg.example.com/A] }
-    notifications: { subscription: s, push: {} }
     limits: { bandwidth: 100MiB/s }
 `,
     ),
@@ -215,8 +216,6 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
       "drayage.yaml:5:42: registries.lab.poll.requests.most: less than 1. Use at least 1",
       "drayage.yaml:5:53: registries.lab.poll.requests.within: less than a second. Correct the value",
       "drayage.yaml:5:75: registries.lab.poll.repositories[0]: not a repository name. Write the whole name without a host, e.g. `library/nginx`",
-      `drayage.yaml:6:22: registries.lab.notifications.subscription: a notification subscription ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:6:39: registries.lab.notifications.push: notification by Pub/Sub push ${NOT_AVAILABLE}. Remove the key`,
       `drayage.yaml:7:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
       `drayage.yaml:8:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
     ],

@@ -27,7 +27,11 @@ export interface Listen {
   readonly port: number;
 }
 /** One registry. Its form follows from its type; what all have is in `RegistryCommon`. */
-export type RegistryConfig = OciRegistryConfig | ArtifactoryRegistryConfig | EcrRegistryConfig;
+export type RegistryConfig =
+  | OciRegistryConfig
+  | ArtifactoryRegistryConfig
+  | ArtifactRegistryConfig
+  | EcrRegistryConfig;
 
 /** What every type of registry has. */
 export interface RegistryCommon {
@@ -85,6 +89,36 @@ export interface EcrRegistryConfig extends RegistryCommon {
   readonly queueApi?: URL | undefined;
   /** Address of the AWS API, where it is not its own. */
   readonly api?: URL | undefined;
+}
+
+/** Google Artifact Registry. */
+export interface ArtifactRegistryConfig extends RegistryCommon {
+  readonly type: "artifact-registry";
+  readonly location: string;
+  readonly project: string;
+  /** Base of the REST API. */
+  readonly api: URL;
+  readonly auth:
+    | { readonly _tag: "Default" }
+    | { readonly _tag: "ServiceAccountKey"; readonly key: Redacted.Redacted<string> }
+    | { readonly _tag: "AccessToken"; readonly token: Redacted.Redacted<string> };
+  readonly notifications:
+    | { readonly _tag: "None" }
+    | { readonly _tag: "Subscription"; readonly subscription: string }
+    | {
+        readonly _tag: "Push";
+        readonly audience: string;
+        readonly serviceAccount: string;
+        readonly keys?: URL | undefined;
+      };
+  /** Absent: a missing repository stays missing. */
+  readonly createRepositories?:
+    | {
+        readonly immutableTags: boolean;
+        readonly kmsKey?: string | undefined;
+        readonly labels?: Readonly<Record<string, string>> | undefined;
+      }
+    | undefined;
 }
 
 /** How connections are made: as `NetworkSettings` of oci-core, with absolute paths of PEM files, which are read when the registry is opened. */

@@ -6,6 +6,7 @@ export const REGISTRY_TYPES: Readonly<Record<RegistryConfig["type"], { readonly 
   oci: { repositoryKey: false },
   artifactory: { repositoryKey: true },
   ecr: { repositoryKey: false },
+  "artifact-registry": { repositoryKey: false },
 };
 
 export const isRegistryType = (word: unknown): word is RegistryConfig["type"] =>

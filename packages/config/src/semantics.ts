@@ -139,8 +139,7 @@ export const warnHead = (head: WireHead, routes: ReadonlyArray<Route>): Readonly
   const sources = new Set(routes.map(({ from }) => from));
   for (const [name, registry] of Object.entries(head.registries)) {
     const open = !isLoopbackHost(head.http.ingest.host);
-    const fetches = "queue" in registry.notifications && registry.notifications.queue !== undefined;
-    if (open && sources.has(name) && !fetches && registry.notifications.secret === undefined) {
+    if (open && sources.has(name) && hearsLoopbackOnly(registry)) {
       warnings.push({
         path: ["registries", name],
         message: `notifications of ${name} are heard from loopback only: it has no secret`,
@@ -159,4 +158,11 @@ export const warnHead = (head: WireHead, routes: ReadonlyArray<Route>): Readonly
   if (routes.length === 0)
     warnings.push({ path: [], message: "there are no routes: nothing is delivered", mend: "Add `routes`" });
   return warnings;
+};
+
+/** Whether what it posts to us could be anybody's. A subscription is fetched, and a push of Pub/Sub is signed. */
+const hearsLoopbackOnly = ({ notifications }: WireHead["registries"][string]): boolean => {
+  if (notifications === undefined || "subscription" in notifications || "push" in notifications) return false;
+  const isFetched = "queue" in notifications && notifications.queue !== undefined;
+  return !isFetched && notifications.secret === undefined;
 };

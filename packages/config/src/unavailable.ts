@@ -12,8 +12,6 @@ interface Unavailable {
   /** What is not available, to stand before `is not available`. */
   readonly what: string;
   readonly mend: string;
-  /** How many levels up to cut: 1 takes the whole registry out. */
-  readonly cut?: number | undefined;
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -36,20 +34,11 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     mend: "Remove the key: `database` is the default",
   },
   {
-    path: ["registries", "*", "type"],
-    when: oneOf("artifact-registry"),
-    what: "this registry type (`artifact-registry`)",
-    mend: "Use `oci` with a username and a password or a token",
-    cut: 1,
-  },
-  {
     path: ["registries", "*", "access"],
     when: (value) => oneOf("subdomain", "hyphen", "direct")(value) || has("ports")(value),
     what: "access other than `repository-path`",
     mend: "Use `repository-path`",
   },
-  { path: ["registries", "*", "notifications", "subscription"], what: "a notification subscription", mend: REMOVE },
-  { path: ["registries", "*", "notifications", "push"], what: "notification by Pub/Sub push", mend: REMOVE },
   { path: ["registries", "*", "limits", "bandwidth"], what: "`bandwidth`", mend: "Use `concurrency`" },
   {
     path: ["routes", "*", "select", "tags"],
@@ -96,13 +85,13 @@ export const cutUnavailable = (
 ): { readonly rest: unknown; readonly cut: ReadonlyArray<Path>; readonly findings: ReadonlyArray<Finding> } => {
   const findings: Array<Finding> = [];
   const cut: Array<Path> = [];
-  for (const { path: pattern, when, what, mend, cut: up = 0 } of UNAVAILABLE) {
+  for (const { path: pattern, when, what, mend } of UNAVAILABLE) {
     for (const { path, value } of matches(document, pattern)) {
       if (when !== undefined && !when(value)) continue;
       // An element of a list is found by the pattern of its list as well, and `auth` by both: tell it once.
       if (findings.some((finding) => isPrefix(finding.path, path))) continue;
       findings.push({ path, atKey: true, message: `${what} is not available in this version of drayage`, mend });
-      cut.push(path.slice(0, path.length - up));
+      cut.push(path);
     }
   }
   return { rest: cut.length === 0 ? document : without(document, cut, []), cut, findings };

@@ -1,3 +1,4 @@
+import { artifactRegistryAdapter, googleAuth } from "@drayage/ar-adapter";
 import { artifactoryAdapter } from "@drayage/artifactory-adapter";
 import type { RegistryConfig } from "@drayage/config";
 import { ecrAdapter } from "@drayage/ecr-adapter";
@@ -54,6 +55,15 @@ const boundOf = (config: RegistryConfig): BoundAdapter => {
     case "ecr":
       // It makes its own credentials of what AWS gives.
       return bind(ecrAdapter, { ...config, secrets: config.notifications }, Effect.succeed([]));
+    case "artifact-registry": {
+      const { location, project, api, notifications, createRepositories, auth: identity, url } = config;
+      const options = { host: url.host, location, project, api, identity, notifications, createRepositories };
+      return bind(
+        artifactRegistryAdapter,
+        options,
+        Effect.sync(() => googleAuth(config.name, identity)),
+      );
+    }
   }
 };
 
@@ -63,6 +73,7 @@ const TRAITS: Readonly<Record<RegistryConfig["type"], RegistryTraits>> = {
   oci: ociAdapter.traits,
   artifactory: artifactoryAdapter.traits,
   ecr: ecrAdapter.traits,
+  "artifact-registry": artifactRegistryAdapter.traits,
 };
 
 const settingsOf = (

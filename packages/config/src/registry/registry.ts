@@ -1,12 +1,18 @@
 import * as z from "zod";
 import type { RegistryConfig } from "../model.ts";
+import { artifactRegistrySchema, buildArtifactRegistry } from "./artifact-registry.ts";
 import { artifactorySchema, buildArtifactory } from "./artifactory.ts";
 import type { BuildContext } from "./common.ts";
 import { buildEcr, ecrSchema } from "./ecr.ts";
 import { buildOci, ociSchema } from "./oci.ts";
 
 /** One entry of `registries`. Which keys there are follows from `type`. */
-export const registrySchema = z.discriminatedUnion("type", [ociSchema, artifactorySchema, ecrSchema]);
+export const registrySchema = z.discriminatedUnion("type", [
+  ociSchema,
+  artifactorySchema,
+  artifactRegistrySchema,
+  ecrSchema,
+]);
 
 export type WireRegistry = z.infer<typeof registrySchema>;
 
@@ -18,5 +24,7 @@ export const buildRegistry = (wire: WireRegistry, context: BuildContext): Regist
       return buildArtifactory(wire, context);
     case "ecr":
       return buildEcr(wire, context);
+    case "artifact-registry":
+      return buildArtifactRegistry(wire, context);
   }
 };

@@ -19,6 +19,10 @@ const BY_CODE: ReadonlyMap<string, RegistryReason> = new Map([
   ["PAGINATION_NUMBER_INVALID", "invalid-request"],
   ["TAG_IMMUTABLE", "conflict"],
   ["PRECONDITION", "conflict"],
+  // Artifact Registry refuses to delete what a tag, an index or a referrer still points to.
+  ["GOOGLE_MANIFEST_DANGLING_TAG", "conflict"],
+  ["GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", "conflict"],
+  ["GOOGLE_MANIFEST_REFERRING_MANIFEST", "conflict"],
   ["UNSUPPORTED", "unsupported"],
 ]);
 

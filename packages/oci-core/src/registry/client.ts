@@ -11,6 +11,7 @@ import { makeHttp } from "./make-http.ts";
 import { makeManifests } from "./manifests.ts";
 import { makeReferrers } from "./referrers.ts";
 import type { Registry } from "./registry.ts";
+import { sharedPace } from "./shared-pace.ts";
 import { Throttle } from "./throttle.ts";
 import { type RegistryTraits, STANDARD_TRAITS } from "./traits.ts";
 import { makeUploads } from "./uploads.ts";
@@ -27,6 +28,11 @@ export interface ConnectSettings extends Omit<RegistrySettings, "auth" | "traits
   readonly auth: ReadonlyArray<RegistryAuth> | Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
   /** What differs from `STANDARD_TRAITS`. */
   readonly traits?: Partial<RegistryTraits> | undefined;
+  /**
+   * Names a quota that this registry shares with others of this process: they start requests at one pace, and a 429 to one slows all of
+   * them. The rate is that of the first which is connected. Default: a pace of its own.
+   */
+  readonly quota?: string | undefined;
   /** Default: `drayage`. */
   readonly userAgent?: string | undefined;
 }
@@ -46,7 +52,8 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
       Effect.sync(() => makeHttp(base, settings.userAgent ?? USER_AGENT, settings.observe, settings.network)),
       (open) => Effect.promise(() => open.close()),
     );
-    const limiter = makeLimiter(traits.concurrency, traits.requestsPerSecond);
+    const pace = settings.quota === undefined ? undefined : yield* sharedPace(settings.quota, traits.requestsPerSecond);
+    const limiter = makeLimiter(traits.concurrency, traits.requestsPerSecond, pace);
     const auth = isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
     const exchange = makeExchange({ name, url: base, auth, realms: settings.realms, http, limiter });
     const throttle = traits.bandwidth === undefined ? undefined : new Throttle(traits.bandwidth);

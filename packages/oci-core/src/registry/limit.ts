@@ -22,12 +22,18 @@ export interface Limiter {
  */
 const CONCURRENCY_MIN = 2;
 
-/** `concurrency`: requests in flight, at least 2. `requestsPerSecond`: a token bucket, or none until the registry throttles. */
-export const makeLimiter = (concurrency: number, requestsPerSecond: number | undefined): Limiter => {
+/**
+ * `concurrency`: requests in flight, at least 2. `requestsPerSecond`: a token bucket, or none until the registry throttles. `pace`: one that
+ * several registries share; turns are given in the order in which they are asked for, and none can ask for more than its own concurrency at once.
+ */
+export const makeLimiter = (
+  concurrency: number,
+  requestsPerSecond: number | undefined,
+  pace = new Pace(requestsPerSecond),
+): Limiter => {
   const permits = Math.max(CONCURRENCY_MIN, Math.floor(concurrency));
   const all = Semaphore.makeUnsafe(permits);
   const reads = Semaphore.makeUnsafe(permits - 1);
-  const pace = new Pace(requestsPerSecond);
 
   const turn = Effect.suspend(() => wait(pace.reserve(performance.now())));
   const wait = (ms: number): Effect.Effect<void> =>

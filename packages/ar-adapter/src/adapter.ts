@@ -1,0 +1,114 @@
+import {
+  type Adapter,
+  connectRegistry,
+  type NotificationReader,
+  openApi,
+  type RegistrySettings,
+  type RegistryTraits,
+  renamed,
+  STANDARD_TRAITS,
+} from "@drayage/oci-core";
+import * as Effect from "effect/Effect";
+import { makeApi, type RepositoryCreation } from "./api.ts";
+import type { GoogleIdentity } from "./credentials.ts";
+import { makeListing, TAGS_LIST_MAX } from "./listing.ts";
+import { inward, outward, type Place } from "./locate.ts";
+import { type PushSettings, pushProof } from "./oidc.ts";
+import { parseArtifactRegistry } from "./parse.ts";
+import { subscriptionListener } from "./subscription.ts";
+import { acceptingEqual, creating, deletingInOrder } from "./writing.ts";
+
+/** Source of each value: facts/artifact-registry.md, the section named. */
+const traits: RegistryTraits = {
+  ...STANDARD_TRAITS,
+  /** 6.2: one whole body; several chunks are refused. */
+  upload: "put",
+  /** 6.3: a mount may be fulfilled within one host, and is never relied on. */
+  presence: "head",
+  /** 5.2 */
+  tagDelete: "tag",
+  /** 6.4 */
+  referrers: "api",
+  /** 4.3: a smaller page is cut without a word. */
+  tagPageSize: TAGS_LIST_MAX,
+  /** 7: a thousand a second for the whole project and region, which production pulls need too. */
+  requestsPerSecond: 50,
+};
+
+/** Where a registry's notifications come from. */
+export type ArtifactRegistryNotifications =
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Subscription"; readonly subscription: string }
+  | ({ readonly _tag: "Push" } & PushSettings);
+
+/** What only `type: artifact-registry` has in the configuration. */
+export interface ArtifactRegistryOptions extends Place {
+  readonly identity: GoogleIdentity;
+  /** Base of the REST API, and nothing below it. */
+  readonly api: URL;
+  readonly notifications: ArtifactRegistryNotifications;
+  /** Absent: a missing repository stays missing. */
+  readonly createRepositories?: RepositoryCreation | undefined;
+}
+
+/** Google Artifact Registry, and Container Registry as it serves it. Our names begin below the project. */
+export const artifactRegistryAdapter: Adapter<ArtifactRegistryOptions> = {
+  type: "artifact-registry",
+  traits,
+  connect: (settings, options) =>
+    Effect.gen(function* () {
+      const { name, auth, network, observe, url } = settings;
+      const standard = yield* connectRegistry({
+        ...settings,
+        traits: { ...traits, ...settings.traits },
+        // One quota for all registries of a project and region.
+        quota: `artifact-registry ${options.project} ${options.location}`,
+      });
+      const v2 = yield* openApi({ name, auth, network, observe, url });
+      const rest = yield* openApi({
+        name,
+        auth,
+        network: { ...network, endpoint: undefined },
+        observe,
+        url: options.api,
+      });
+      const api = makeApi(rest, name, options);
+      const listing = makeListing(name, options, api, v2);
+      const plain = renamed(standard, {
+        outward: (ours) => outward(options, ours),
+        inward: (theirs) => inward(options, theirs),
+      });
+      const ordered = acceptingEqual(deletingInOrder(plain, listing), listing);
+      const registry = {
+        ...ordered,
+        repositories: api.repositories,
+        powers: { list: listing.list, parents: listing.parents },
+      };
+      return options.createRepositories === undefined ? registry : creating(registry, api, options.createRepositories);
+    }),
+  notifications: readerOf,
+  listeners: ({ name }: RegistrySettings, { notifications, identity }) =>
+    notifications._tag === "Subscription"
+      ? [subscriptionListener({ registry: name, subscription: notifications.subscription, identity })]
+      : [],
+};
+
+/** A message names at most a tag and a digest; whatever else hangs on it is no notification. */
+const BYTES_MAX = 64 * 1024;
+
+function readerOf(options: ArtifactRegistryOptions): NotificationReader {
+  const { notifications } = options;
+  const base = {
+    bytesMax: BYTES_MAX,
+    parse: (request: Parameters<NotificationReader["parse"]>[0]) => parseArtifactRegistry(options, request),
+  };
+  switch (notifications._tag) {
+    case "None":
+      return { ...base, proof: "nothing", scheme: "none", authenticate: () => false };
+    case "Subscription":
+      // They are fetched: nobody may post any.
+      return { ...base, proof: "by-headers", scheme: "subscription", authenticate: () => false };
+    case "Push":
+      return { ...base, proof: "by-headers", scheme: "push", authenticate: pushProof(notifications) };
+  }
+}
