@@ -96,6 +96,7 @@ export const IMPORT_RULES: ReadonlyArray<ImportRule> = [
     files: (path) => !isTestFile(path) && !path.startsWith(`${COMPOSER}/src/demo/`) && !path.endsWith("/demo.ts"),
     never: [
       "@drayage/oci-core/testing",
+      "@drayage/ar-adapter/testing",
       "@drayage/event-log/testing",
       "@drayage/delivery/testing",
       "@drayage/ecr-adapter/testing",

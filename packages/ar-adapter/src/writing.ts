@@ -71,8 +71,17 @@ export const creating = (registry: Registry, api: ArtifactRegistryApi, creation:
       ({ reason }) => reason === "denied",
       (error) => Effect.flatMap(api.exists(repository), (there) => Effect.fail(there ? error : missing(error))),
     );
+  /** What is looked for before a push: nothing is there, for the API says that there is no repository. */
+  const lookingFor = <A>(repository: RepositoryName, look: Effect.Effect<A, RegistryError>, nothing: A) =>
+    Effect.catchIf(
+      telling(repository, look),
+      ({ reason }) => reason === "repository-unknown",
+      () => Effect.succeed(nothing),
+    );
   return ensuringRepository({
     ...registry,
+    resolve: (repository, reference) => lookingFor(repository, registry.resolve(repository, reference), undefined),
+    hasBlob: (repository, digest) => lookingFor(repository, registry.hasBlob(repository, digest), false),
     powers: { ...registry.powers, createRepository: (repository) => api.create(repository, creation) },
     startUpload: (repository, mount) => telling(repository, registry.startUpload(repository, mount)),
     putManifest: (repository, reference, manifest) =>

@@ -15,6 +15,9 @@ export const handleBlob = (state: RegistryState, exchange: Exchange, repository:
   }
   const blob = holder.blobs.get(digest);
   if (blob === undefined) return refusal(404, "BLOB_UNKNOWN", "blob unknown to registry", { digest });
+  const { relocate } = state.rules();
+  if (relocate !== undefined && exchange.method === "GET" && exchange.relocated !== true)
+    return empty(302, { Location: `${relocate.downloads}/v2/${repository}/blobs/${digest}` });
   if (state.rules().redirectBlobs && exchange.method === "GET") {
     return empty(307, { Location: storageLocation(state.storageUrl(), repository, digest) });
   }

@@ -25,6 +25,8 @@ export interface ContractSubject {
   readonly url: string;
   /** `Authorization` for plain HTTP, where the server asks for it. */
   readonly authorization?: string | undefined;
+  /** The name of a repository over plain HTTP, where the client under test maps names. Default: the same. */
+  readonly plainName?: ((repository: RepositoryName) => string) | undefined;
   readonly capabilities: {
     /** The server has the referrers API. */
     readonly referrersApi: boolean;
@@ -35,11 +37,11 @@ export interface ContractSubject {
 }
 
 export const push = (
-  to: Pick<ContractSubject, "url" | "authorization">,
+  to: Pick<ContractSubject, "url" | "authorization" | "plainName">,
   repository: RepositoryName,
   name: string | undefined,
   fixture: ImageFixture,
-) => pushImage(to.url, repository, name, fixture, { authorization: to.authorization });
+) => pushImage(to.url, to.plainName?.(repository) ?? repository, name, fixture, { authorization: to.authorization });
 
 export const upload = (
   registry: Registry,
@@ -65,20 +67,27 @@ const plainGet = (subject: Pick<ContractSubject, "url" | "authorization">, path:
     const { url, authorization } = subject;
     const headers = { accept: MANIFEST_ACCEPT, ...(authorization === undefined ? {} : { authorization }) };
     const first = yield* ask({ url }, "GET", path, { headers });
-    const location = first.status === 307 ? first.headers["location"] : undefined;
-    const { status, bytes, ...answer } = location === undefined ? first : yield* ask({ url }, "GET", location);
+    const location = first.status === 307 || first.status === 302 ? first.headers["location"] : undefined;
+    const { status, bytes, ...answer } =
+      location === undefined
+        ? first
+        : yield* ask({ url }, "GET", location, { headers: location.startsWith("/") ? headers : {} });
     strictEqual(status, 200, `GET ${path}: ${status} ${bytes.toString().slice(0, 200)}`);
     return { mediaType: answer.headers["content-type"], bytes };
   });
 
 export const plainManifest = (subject: ContractSubject, repository: RepositoryName, reference: string) =>
-  plainGet(subject, `/v2/${repository}/manifests/${reference}`);
+  plainGet(subject, `/v2/${subject.plainName?.(repository) ?? repository}/manifests/${reference}`);
 
 export const plainBlob = (
-  subject: Pick<ContractSubject, "url" | "authorization">,
+  subject: Pick<ContractSubject, "url" | "authorization" | "plainName">,
   repository: RepositoryName,
   digest: Digest,
-) => Effect.map(plainGet(subject, `/v2/${repository}/blobs/${digest}`), ({ bytes }) => bytes);
+) =>
+  Effect.map(
+    plainGet(subject, `/v2/${subject.plainName?.(repository) ?? repository}/blobs/${digest}`),
+    ({ bytes }) => bytes,
+  );
 
 export const bytesOf = (blob: BlobFixture) => Effect.promise(() => buffer(blob.open()));
 

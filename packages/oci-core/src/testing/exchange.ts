@@ -12,6 +12,8 @@ export interface Exchange {
   readonly body: AsyncIterable<Uint8Array>;
   /** `address:port` of the client. */
   readonly remote: string;
+  /** The path had one of the prefixes of `relocate`, which `url` has no more. */
+  readonly relocated?: boolean | undefined;
   /** Name of the authenticated user. */
   readonly user?: string | undefined;
 }

@@ -159,7 +159,9 @@ const frozenTag = (
   const current = held?.tags.get(reference);
   if (immutable === undefined || current === undefined || !immutable.tags.test(reference)) return undefined;
   if (current === digest && immutable.sameDigest === "accepted") return undefined;
-  return refusal(immutable.status, immutable.code, `tag ${reference} is immutable`, { tag: reference });
+  return refusal(immutable.status, immutable.code, immutable.message ?? `tag ${reference} is immutable`, {
+    tag: reference,
+  });
 };
 
 const deleteManifest = (

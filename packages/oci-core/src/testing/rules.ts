@@ -15,6 +15,8 @@ export interface ImmutableRule {
   readonly code: string;
   /** Whether putting the digest that the tag already has is a success. */
   readonly sameDigest: "accepted" | "refused";
+  /** What it says. Default: that the tag is immutable. */
+  readonly message?: string | undefined;
 }
 
 /** How this registry behaves. All of it can be changed while it runs. */
@@ -40,6 +42,11 @@ export interface StrictRegistryRules {
   readonly locations: "absolute" | "relative";
   /** Whether GET of a blob is redirected to the storage host, which refuses credentials. Default false. */
   readonly redirectBlobs: boolean;
+  /**
+   * Paths of this host below which open uploads and the content of blobs are, instead of below `/v2/` (Artifact Registry). GET of a blob is
+   * redirected. Default: none.
+   */
+  readonly relocate?: { readonly uploads: string; readonly downloads: string } | undefined;
   /** Whether Accept must name the type of the manifest (docker-registry), or anything goes. Default `listed`. */
   readonly accept: "listed" | "any";
   /** Whether a push creates its repository, or needs one that exists (ECR, Harbor projects). Default true. */

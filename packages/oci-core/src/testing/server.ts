@@ -68,7 +68,7 @@ const serve = async (
     return untilClosed(response, new Promise(() => undefined));
   }
   if (action?.kind === "expireTokens") authority.revokeTokens();
-  const exchange = toExchange(request, meter(request, log, action));
+  const exchange = atItsPlace(state, toExchange(request, meter(request, log, action)));
   const decided = async (): Promise<Answer> => {
     const taken = (await Promise.resolve(intercept?.(exchange))) ?? rates(exchange);
     if (taken !== undefined) return taken;
@@ -103,6 +103,16 @@ const toExchange = (request: IncomingMessage, body: AsyncIterable<Uint8Array>): 
   body,
   remote: `${request.socket.remoteAddress ?? ""}:${request.socket.remotePort ?? 0}`,
 });
+
+/** The same exchange at its address below `/v2/`, where a rule of the registry has moved it. */
+const atItsPlace = (state: RegistryState, exchange: Exchange): Exchange => {
+  const { uploads, downloads } = state.rules().relocate ?? {};
+  const prefix = [uploads, downloads].find((one) => one !== undefined && exchange.url.pathname.startsWith(`${one}/`));
+  if (prefix === undefined) return exchange;
+  const url = new URL(exchange.url.href);
+  url.pathname = url.pathname.slice(prefix.length);
+  return { ...exchange, url, relocated: true };
+};
 
 /** The body, counted, and broken off where a fault says so. */
 async function* meter(

@@ -147,8 +147,8 @@ const created = (state: RegistryState, exchange: Exchange, repository: string, d
 
 /** Where to go on, and how much is there. `Range: 0-0` is said for nothing, as docker-registry does. */
 const progress = (state: RegistryState, exchange: Exchange, session: UploadSession, status: number): Answer => {
-  const { chunkMinLength } = state.rules();
-  const path = `/v2/${session.repository}/blobs/uploads/${session.id}?_state=${session.step}`;
+  const { chunkMinLength, relocate } = state.rules();
+  const path = `${relocate?.uploads ?? ""}/v2/${session.repository}/blobs/uploads/${session.id}?_state=${session.step}`;
   return empty(status, {
     Location: locate(state, exchange, path),
     Range: `0-${Math.max(0, session.spool.size() - 1)}`,
