@@ -6,6 +6,7 @@ import type { Incoming, Receipt } from "@drayage/oci-core";
 import { PubSub } from "@google-cloud/pubsub";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
+import * as Redacted from "effect/Redacted";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArtifactRegistry } from "./parse.ts";
 import { subscriptionListener } from "./subscription.ts";
@@ -23,13 +24,33 @@ const freePort = (): Promise<number> =>
     });
   });
 
-describe.skipIf(!existsSync(JAR))("a subscription of Google's emulator", () => {
+/** Google's emulator where the Cloud SDK has put it: there is none for npm. */
+const EMULATORS = [JAR].filter((jar) => existsSync(jar));
+
+it("a key that is none ends the listener before anything is asked", async () => {
+  const error = await Effect.runPromise(
+    Effect.flip(
+      Effect.scoped(
+        subscriptionListener({
+          registry: "eu",
+          subscription: "projects/acme-prod/subscriptions/drayage",
+          identity: { _tag: "ServiceAccountKey", key: Redacted.make('{"type":"authorized_user","secret":"s3cret"}') },
+        }).run(() => Effect.succeed("stored")),
+      ),
+    ),
+  );
+  expect(error.reason).toBe("unauthorized");
+  expect(error.message).toContain("registries.eu.auth.serviceAccountKey");
+  expect(error.message).not.toContain("s3cret");
+});
+
+describe.each(EMULATORS)("a subscription of the emulator %s", (jar) => {
   let stop = (): void => undefined;
   let client: PubSub;
 
   beforeAll(async () => {
     const port = await freePort();
-    const java = spawn("java", ["-Xmx256m", "-jar", JAR, "--host=127.0.0.1", `--port=${port}`], { stdio: "ignore" });
+    const java = spawn("java", ["-Xmx256m", "-jar", jar, "--host=127.0.0.1", `--port=${port}`], { stdio: "ignore" });
     stop = () => java.kill();
     await vi.waitUntil(
       () =>

@@ -192,7 +192,8 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
   "registry types": [
     "registries:\n  eu: { type: artifact-registry, location: Frankfurt, project: acme-prod, notifications: { subscription: s } }\n  us: { type: ecr, account: 123, region: frankfurt, createRepositorys: {} }\nroutes: [{ from: eu, to: [{ registry: us }] }]\n",
     [
-      `XX`,
+      "drayage.yaml:2:44: registries.eu.location: a region or multi-region, e.g. europe-west4 or us. Correct the value",
+      "drayage.yaml:2:106: registries.eu.notifications.subscription: a whole name, e.g. projects/acme-prod/subscriptions/drayage-gcr. Correct the value",
       "drayage.yaml:3:29: registries.us.account: expected a string, got a number. Put it in quotes",
       "drayage.yaml:3:42: registries.us.region: not an AWS region. Write a region, e.g. eu-central-1",
       'drayage.yaml:3:53: registries.us.createRepositorys: unknown key "createRepositorys". Did you mean "createRepositories"?',
@@ -216,8 +217,8 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
       "drayage.yaml:5:42: registries.lab.poll.requests.most: less than 1. Use at least 1",
       "drayage.yaml:5:53: registries.lab.poll.requests.within: less than a second. Correct the value",
       "drayage.yaml:5:75: registries.lab.poll.repositories[0]: not a repository name. Write the whole name without a host, e.g. `library/nginx`",
-      `drayage.yaml:7:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
-      `drayage.yaml:8:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
+      `drayage.yaml:6:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
+      `drayage.yaml:7:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
     ],
   ],
   "keys of a route": [

@@ -27,11 +27,7 @@ export interface Listen {
   readonly port: number;
 }
 /** One registry. Its form follows from its type; what all have is in `RegistryCommon`. */
-export type RegistryConfig =
-  | OciRegistryConfig
-  | ArtifactoryRegistryConfig
-  | ArtifactRegistryConfig
-  | EcrRegistryConfig;
+export type RegistryConfig = OciRegistryConfig | ArtifactoryRegistryConfig | ArtifactRegistryConfig | EcrRegistryConfig;
 
 /** What every type of registry has. */
 export interface RegistryCommon {
