@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { connectRegistry, dockerConfigAuth, makeCopier, parseRepositoryName } from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
+import * as Result from "effect/Result";
 
 const REPOSITORIES_AT_ONCE = 16;
 
@@ -24,6 +25,9 @@ const sync = Effect.gen(function* () {
         target: { registry: target, repository },
         depth: "tag",
         referrers: "none",
+        onTag: (tag, outcome) => {
+          if (Result.isFailure(outcome)) process.stderr.write(`${name}:${tag}: ${outcome.failure.message}\n`);
+        },
       });
       if (result.failed > 0) yield* Effect.die(`${result.failed} tags of ${name} were not copied`);
     }),

@@ -15,6 +15,7 @@ export class ReadMemory {
   readonly #own = new ReadBuffer(OWN_BUFFER_BYTES, false);
   #current: ReadBuffer = this.#own;
   #reading: ReadBuffer = this.#own;
+  #spare: ReadBuffer | undefined;
   #larges = 0;
   #isFull = false;
   #isClosed = false;
@@ -58,24 +59,22 @@ export class ReadMemory {
     };
   }
 
-  /** Sees to it that the next read has room. `false`: there is none until the current buffer is back. `left`: bytes that are still to come. */
+  /**
+   * Sees to it that the next read has room. `false`: reading has to stop until something is back. Even then there is some, since TLS goes on with what
+   * it has deciphered already. `left`: bytes that are still to come.
+   */
   findRoom(left: number): boolean {
     const buffer = this.#current;
     if (buffer.lent === 0) buffer.filled = 0;
     const wantsLarge = left > OWN_BUFFER_BYTES;
     const hasRoom = buffer.bytes.byteLength - buffer.filled >= ROOM_BYTES_MIN;
-    if (hasRoom && buffer.isLarge === wantsLarge) return true;
-    const next = this.#other(wantsLarge || !hasRoom);
-    if (next !== undefined) {
-      this.#current = next;
-      this.#giveBack(buffer);
-      return true;
-    }
-    if (hasRoom) return true;
-    this.#isFull = true;
-    // Node asks now where the next read goes. By then nobody uses the buffer any more.
-    buffer.filled = 0;
-    return false;
+    if (hasRoom && (this.#isFull || buffer.isLarge === wantsLarge)) return !this.#isFull;
+    const next = this.#isFull ? undefined : this.#other(wantsLarge || !hasRoom);
+    if (next === undefined && hasRoom) return true;
+    this.#current = next ?? this.#takeSpare();
+    this.#giveBack(buffer);
+    if (next === undefined) this.#isFull = true;
+    return next !== undefined;
   }
 
   /** No more is read. What is lent stays valid until it is back. */
@@ -95,13 +94,21 @@ export class ReadMemory {
     return this.#own;
   }
 
+  /** A small one, where all others are lent. */
+  #takeSpare(): ReadBuffer {
+    const kept = this.#spare;
+    const spare =
+      kept !== undefined && kept.lent === 0 && kept !== this.#current ? kept : new ReadBuffer(OWN_BUFFER_BYTES, false);
+    spare.filled = 0;
+    this.#spare = spare;
+    return spare;
+  }
+
   #returned(buffer: ReadBuffer): void {
-    if (buffer !== this.#current || this.#isClosed) {
-      this.#giveBack(buffer);
-    } else if (this.#isFull) {
-      this.#isFull = false;
-      this.#readOn();
-    }
+    if (buffer !== this.#current || this.#isClosed) this.#giveBack(buffer);
+    if (!this.#isFull || this.#isClosed) return;
+    this.#isFull = false;
+    this.#readOn();
   }
 
   #giveBack(buffer: ReadBuffer): void {

@@ -2,8 +2,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { createServer as createTlsServer } from "node:tls";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import { CERTIFICATE, KEY } from "./certificate.test-support.ts";
 import type { WireAnswer, WireRequest } from "./connection.ts";
 import { borrow, LendingStream } from "./lending.ts";
 import { makeTransport, type Transport } from "./transport.ts";
@@ -191,35 +193,59 @@ describe("the transport", () => {
     expect(body.destroyed).toBe(true);
   });
 
-  it("passes megabytes from one connection to another, with a slow end, through little memory", async () => {
+  it.each([
+    ["http:", 1],
+    ["http:", 20],
+    ["https:", 1],
+    ["https:", 20],
+  ])("passes megabytes from one connection to another over %s, with a slow end (%d ms)", async (protocol, pauseMs) => {
     const content = randomBytes(6 * 1024 * 1024);
-    const from = await listen((socket, received) => {
-      if (!ends(received)) return;
+    const from = await serve(protocol, (socket, piece) => {
+      if (!piece.toString("latin1").endsWith("\r\n\r\n")) return;
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${content.byteLength}\r\n\r\n`);
       socket.write(content);
     });
     const hash = createHash("sha256");
     let taken = 0;
-    const to = await listen(() => undefined);
-    const slow = createServer((socket) => {
-      socket.on("data", (piece: Buffer) => {
-        hash.update(piece);
-        taken += piece.byteLength;
+    const to = await serve(protocol, (socket, piece) => {
+      hash.update(piece);
+      taken += piece.byteLength;
+      if (taken % 3 === 0) {
         socket.pause();
-        setTimeout(() => socket.resume(), 1);
-        if (taken === content.byteLength) socket.write("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n");
-      });
+        setTimeout(() => socket.resume(), pauseMs);
+      }
+      if (taken === content.byteLength) socket.write("HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n");
     });
-    await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
-    closing.push(() => slow.close());
-    to.port = String((slow.address() as AddressInfo).port);
-    const made = transport();
+    const made = transport({ tls: { ca: CERTIFICATE } });
     const read = await made.send(from, request());
     const sent = await made.send(to, request("PUT", { head: "", body: read.body, length: content.byteLength }));
     expect(sent.head.status).toBe(201);
     expect(hash.digest("hex")).toBe(createHash("sha256").update(content).digest("hex"));
   });
+
+  it("believes no certificate but the host's own, whatever the address", async () => {
+    const url = await serve("https:", (socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
+    await expect(transport().send(url, request())).rejects.toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" });
+    const tls = { ca: CERTIFICATE };
+    const at = (host: string): URL => new URL(`https://${host}:${url.port}`);
+    const send = (host: string) => transport({ tls, endpoint: url }).send(at(host), request());
+    expect(await text(await send("registry.test"))).toBe("ok");
+    await expect(send("other.test")).rejects.toMatchObject({ code: "ERR_TLS_CERT_ALTNAME_INVALID" });
+  });
 });
+
+/** A server that is told of each piece as it comes. */
+const serve = async (protocol: string, onPiece: (socket: Socket, piece: Buffer) => void): Promise<URL> => {
+  const take = (socket: Socket): void => {
+    closing.push(() => socket.destroy());
+    socket.on("error", () => undefined);
+    socket.on("data", (piece: Buffer) => onPiece(socket, piece));
+  };
+  const server = protocol === "https:" ? createTlsServer({ cert: CERTIFICATE, key: KEY }, take) : createServer(take);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closing.push(() => server.close());
+  return new URL(`${protocol}//127.0.0.1:${(server.address() as AddressInfo).port}`);
+};
 
 class Lent extends LendingStream {
   readonly given: string[] = [];
