@@ -31,6 +31,8 @@ export const proveAbsence = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Absence, RegistryError> {
   const read = yield* readTag(registry, repository, tag);
   if (typeof read === "object") return { _tag: "Present", found: read };
+  const means = yield* registry.powers.absence?.(repository) ?? Effect.succeed(undefined);
+  if (means?._tag === "Unknown") return { _tag: "Unproven", why: means.why };
   if (read === "repository-unknown") return { _tag: "RepositoryGone", how: "unknown" };
   const listed = yield* listTags(registry, repository, tag);
   if (listed === "repository-unknown") return { _tag: "RepositoryGone", how: "unknown" };

@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect";
 import * as Redacted from "effect/Redacted";
 import * as Stream from "effect/Stream";
 import { expect, it } from "vitest";
+import { apiBaseOf } from "./access.ts";
 import { artifactoryAdapter } from "./adapter.ts";
-import { artifactoryBase } from "./catalog.ts";
 
 const PASSWORD = "t0ken";
 const OPTIONS = { secrets: { scheme: "shared-secret", secrets: [] } } as const;
@@ -84,7 +84,7 @@ it("says so when keys or a catalogue cannot be had, without the password", async
     [await repositories(art.url, "wrong"), "unauthorized"],
     [await repositories(art.url), "unauthorized"],
     [await repositories(art.url, PASSWORD), "unsupported"],
-    [await repositories(new URL("/other", art.url), PASSWORD), "invalid-response"],
+    [await repositories(new URL("/other", art.url), PASSWORD), "not-found"],
   ] as const) {
     expect(result).toMatchObject({ _tag: "Failure", failure: { _tag: "RegistryError", registry: "art", reason } });
     expect(JSON.stringify(result)).not.toMatch(/t0ken|wrong"/);
@@ -123,4 +123,4 @@ it.each([
   ["https://acme.jfrog.io/", "https://acme.jfrog.io/artifactory"],
   ["https://art.acme.com/artifactory/", "https://art.acme.com/artifactory"],
   ["https://acme.com/tools/art", "https://acme.com/tools/art"],
-])("the REST API of %s is at %s", (url, base) => expect(artifactoryBase(new URL(url))).toBe(base));
+])("the REST API of %s is at %s", (url, base) => expect(apiBaseOf(new URL(url), undefined).href).toBe(base));

@@ -6,6 +6,7 @@ import {
   type RepositoryName,
   type Tag,
 } from "@drayage/oci-core/model";
+import { BY_DIGEST, MANIFEST_FILES } from "./stored.ts";
 import type { WebhookData } from "./wire.ts";
 
 /** Where a webhook points: `<key>/<image>` as docker would pull it, and the tag, unless the manifest was stored by digest. */
@@ -22,11 +23,6 @@ export interface Located {
 export type Elsewhere =
   | { readonly _tag: "NotAManifest"; readonly why: string }
   | { readonly _tag: "Unreadable"; readonly why: string };
-
-/** Artifactory stores an image as `<image>/<tag>/<file>`; an index and a Docker list have the second name. */
-const MANIFEST_FILES: ReadonlySet<string> = new Set(["manifest.json", "list.manifest.json"]);
-/** How a manifest without a tag is stored: `sha256:<hex>`, in remote caches and kept revisions `sha256__<hex>`. */
-const BY_DIGEST = /^sha256(?::|__)/;
 
 /**
  * Reads `data.path`, the only place that has the whole name: `image_name` is the last segment of it on current versions (facts/artifactory.md

@@ -3,7 +3,9 @@ import type { Notification, ParsedNotifications } from "@drayage/oci-core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseArtifactory } from "./parse.ts";
+import { makeSources } from "./sources.ts";
 
+const CHILD_DELETED = "sha256:f69162950f235e3cdbbad33f1f912d1a504be90d8a37d002c735d6f3e3882265";
 const folder = new URL("./fixtures/", import.meta.url);
 const parse = (body: string | Uint8Array): ParsedNotifications =>
   parseArtifactory({ headers: {}, body: Buffer.from(body) });
@@ -99,20 +101,14 @@ describe("fixtures", () => {
     ["artifact.moved.documented", "test delivery"],
     [
       "artifact.deleted.docker-child-manifest.synthesised",
-      "artifact.deleted: events of this domain do not name images; subscribe to the docker domain",
+      { _tag: "Deleted", repository: "docker-local/team-a/backend/api", tag: undefined, digest: CHILD_DELETED },
     ],
-    [
-      "artifact.deployed.docker-layer.synthesised",
-      "artifact.deployed: events of this domain do not name images; subscribe to the docker domain",
-    ],
+    ["artifact.deployed.docker-layer.synthesised", "is no manifest"],
     [
       "artifact.deployed.docker-manifest.synthesised",
-      "artifact.deployed: events of this domain do not name images; subscribe to the docker domain",
+      { _tag: "Pushed", repository: "docker-local/team-a/frontend", tag: "1.2.9", digest: FRONTEND },
     ],
-    [
-      "artifact.deployed.from-troubleshooting.documented",
-      "artifact.deployed: events of this domain do not name images; subscribe to the docker domain",
-    ],
+    ["artifact.deployed.from-troubleshooting.documented", "artifact.deployed: data.path"],
     ["artifact_property.added.documented", "test delivery"],
     ["artifact_property.deleted.documented", "test delivery"],
     ["destination.received.documented", "destination.received: events of this domain do not name images"],
@@ -148,6 +144,104 @@ const docker = (data: object, more: object = {}): string =>
   });
 const first = (parsed: ParsedNotifications): Notification | undefined =>
   parsed._tag === "Parsed" ? parsed.notifications[0] : undefined;
+
+const artifact = (eventType: string, data: object, domain = "artifact"): string =>
+  JSON.stringify({
+    domain,
+    event_type: eventType,
+    data: { repo_key: "dev-local", path: "team/app/1.0/list.manifest.json", name: "list.manifest.json", ...data },
+  });
+
+describe("files and their properties", () => {
+  it.each([
+    ["dev-local to a key alone", "prod-local", { repository: "prod-local/team/app", tag: "1.0" }],
+    ["to a path", "prod-local/app/2.0/list.manifest.json", { repository: "prod-local/app", tag: "2.0" }],
+    ["by digest", `prod-local/app/sha256__${"0".repeat(64)}/manifest.json`, { repository: "prod-local/app" }],
+  ])("a copy and a move are promotions: %s", (_title, target, to) => {
+    for (const [type, move] of [
+      ["copied", false],
+      ["moved", true],
+    ] as const)
+      expect(first(parse(artifact(type, { target_repo_path: target })))).toMatchObject({
+        _tag: "Promoted",
+        from: { repository: "dev-local/team/app", tag: "1.0" },
+        to,
+        move,
+      });
+  });
+
+  it.each([[undefined], [""], ["prod-local/elsewhere"], ["Not A Key"]])(
+    "a move to %j is one to nowhere known",
+    (target) =>
+      expect(parse(artifact("moved", { target_repo_path: target }))).toMatchObject({
+        notifications: [{ _tag: "Promoted", to: undefined, move: true }],
+        warnings: [expect.stringContaining("data.target_repo_path")],
+      }),
+  );
+
+  it("a cached manifest is one that came", () =>
+    expect(first(parse(artifact("cached", { repo_key: "hub-cache" })))).toMatchObject({
+      _tag: "Pushed",
+      repository: "hub-cache/team/app",
+    }));
+
+  it("a stamp that comes or goes makes us look again; what Artifactory writes itself does not", () => {
+    for (const type of ["added", "deleted"])
+      expect(first(parse(artifact(type, { property_key: "qa.passed" }, "artifact_property")))).toMatchObject({
+        _tag: "Pushed",
+        repository: "dev-local/team/app",
+        tag: "1.0",
+      });
+    expect(parse(artifact("added", { property_key: "docker.manifest.digest" }, "artifact_property"))).toMatchObject({
+      notifications: [],
+      ignored: [expect.stringContaining("written by Artifactory itself")],
+    });
+  });
+});
+
+describe("keys that show what others hold", () => {
+  const sources = makeSources({
+    docker: { _tag: "Virtual", members: ["k", "hub", "docker"] },
+    everything: { _tag: "Virtual", members: ["docker"] },
+    hub: { _tag: "Remote" },
+  });
+  const names = (body: string) => {
+    const parsed = parseArtifactory({ headers: {}, body: Buffer.from(body) }, sources);
+    return parsed._tag === "Parsed"
+      ? parsed.notifications.map((one) =>
+          one._tag === "Promoted" ? one.from.repository : `${one._tag} ${one.repository}`,
+        )
+      : parsed.reason;
+  };
+
+  it("an event of a member is one of every view above it, without a digest", () => {
+    expect(names(docker({}))).toEqual(["Pushed k/a", "Pushed docker/a", "Pushed everything/a"]);
+    expect(names(docker({ repo_key: "hub-cache" }))).toEqual([
+      "Pushed hub-cache/a",
+      "Pushed hub/a",
+      "Pushed docker/a",
+      "Pushed everything/a",
+    ]);
+    expect(names(docker({ repo_key: "other" }))).toEqual(["Pushed other/a"]);
+    const [, seen] = [
+      parseArtifactory({ headers: {}, body: Buffer.from(docker({ sha256: "0".repeat(64) })) }, sources),
+    ].flatMap((parsed) => (parsed._tag === "Parsed" ? parsed.notifications : []));
+    expect(seen).toMatchObject({ repository: "docker/a", tag: "v1" });
+    expect(seen).not.toHaveProperty("digest");
+  });
+
+  it("a deletion in a member is looked at through the views", () =>
+    expect(names(docker({}, { event_type: "deleted" }))).toEqual([
+      "Deleted k/a",
+      "Deleted docker/a",
+      "Deleted everything/a",
+    ]));
+
+  it("a manifest without a tag concerns its own key alone", () =>
+    expect(names(docker({ path: `a/sha256__${"0".repeat(64)}/manifest.json`, tag: undefined }))).toEqual([
+      "Pushed k/a",
+    ]));
+});
 
 describe("bodies that are odd", () => {
   it.each([

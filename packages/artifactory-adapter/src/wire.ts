@@ -20,6 +20,10 @@ const data = z.looseObject({
   /** Promotions of newer versions only. */
   target_repo: text,
   target_tag: text,
+  /** Files that were moved or copied. */
+  target_repo_path: text,
+  /** Properties only. */
+  property_key: text,
 });
 
 export type WebhookData = z.output<typeof data>;
@@ -74,3 +78,91 @@ export const readRepositories = (document: unknown): ReadonlyArray<RepositoryKey
     type: (type ?? "").toLowerCase(),
     packageType: (packageType ?? "").toLowerCase(),
   }));
+
+/** `GET /api/repositories/<key>`, of which the members of a virtual repository are read. Source: facts/artifactory.md 3.2. */
+const repositoryConfig = z.looseObject({ repositories: z.array(z.string()).max(1000).optional().catch(undefined) });
+
+/** Members of a virtual key; none for every other key. */
+export const readRepositoryConfig = (document: unknown): ReadonlyArray<string> | undefined => {
+  const wire = repositoryConfig.safeParse(document).data;
+  return wire === undefined ? undefined : (wire.repositories ?? []);
+};
+
+/** A row of a search for items. */
+const row = z.looseObject({
+  repo: z.string(),
+  path: z.string(),
+  name: z.string(),
+  sha256: text,
+  modified: text,
+  modified_by: text,
+});
+
+export type AqlRow = z.output<typeof row>;
+
+/** `POST /api/search/aql`. `range.total` counts the rows of this answer alone, so it is not read. Source: facts/artifactory.md 3.3. */
+const aqlPage = z.looseObject({
+  results: z.array(row),
+  range: z.looseObject({ notification: text }).optional().catch(undefined),
+});
+
+export interface AqlPage {
+  readonly rows: ReadonlyArray<AqlRow>;
+  /** The server's words where it cut the answer. */
+  readonly trimmed: string | undefined;
+}
+
+export const readAqlPage = (document: unknown): AqlPage | undefined => {
+  const wire = aqlPage.safeParse(document).data;
+  return wire === undefined ? undefined : { rows: wire.results, trimmed: wire.range?.notification };
+};
+
+/** `GET /api/search/checksum`: addresses of files in the storage API. Source: facts/artifactory.md 3.5. */
+const found = z.looseObject({ results: z.array(z.looseObject({ uri: z.string() })) });
+
+/** `<key>/<path>` of each file. */
+export const readFoundFiles = (document: unknown): ReadonlyArray<string> | undefined =>
+  found.safeParse(document).data?.results.flatMap(({ uri }) => {
+    const [, path] = /\/api\/storage\/([^?#]+)/.exec(uri) ?? [];
+    return path === undefined ? [] : [decoded(path)];
+  });
+
+const decoded = (path: string): string => {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+};
+
+/** `POST …/v2/parentManifests`. Source: facts/artifactory.md 3.7. */
+const parents = z.looseObject({ parentManifestLists: z.array(z.looseObject({ digest: z.string() })) });
+
+export const readParents = (document: unknown): ReadonlyArray<string> | undefined =>
+  parents.safeParse(document).data?.parentManifestLists.map(({ digest }) => digest);
+
+/** `GET /api/storage/<key>/<path>` of a folder; a documented sample has the flag as a text. Source: facts/artifactory.md 3.4. */
+const folder = z.looseObject({
+  children: z.array(z.looseObject({ folder: z.union([z.boolean(), z.stringbool()]) })),
+});
+
+/** Whether a folder has folders in it. */
+export const readHasFolders = (document: unknown): boolean | undefined =>
+  folder.safeParse(document).data?.children.some((child) => child.folder);
+
+/** What we compare of a webhook subscription. Source: facts/artifactory.md 1.2. */
+const subscription = z.looseObject({
+  key: z.string(),
+  enabled: z.boolean().optional().catch(undefined),
+  event_filter: z.looseObject({
+    domain: text,
+    event_types: z.array(z.string()).optional().catch(undefined),
+    criteria: z.looseObject({}).optional().catch(undefined),
+  }),
+  handlers: z.array(z.looseObject({ url: text, use_secret_for_signing: z.boolean().optional().catch(undefined) })),
+});
+
+export type ReadSubscription = z.output<typeof subscription>;
+
+export const readSubscription = (document: unknown): ReadSubscription | undefined =>
+  subscription.safeParse(document).data;

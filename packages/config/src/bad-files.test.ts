@@ -200,9 +200,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     ],
   ],
   "keys of a registry": [
-    `${ONE}
-    access: { ports: { key: 5001 } }
-`.replace(
+    `${ONE}\n`.replace(
       "registries:\n  lab: { type: oci, url: http://127.0.0.1:5000\n",
       `registries:
   lab:
@@ -218,7 +216,6 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
       "drayage.yaml:5:53: registries.lab.poll.requests.within: less than a second. Correct the value",
       "drayage.yaml:5:75: registries.lab.poll.repositories[0]: not a repository name. Write the whole name without a host, e.g. `library/nginx`",
       `drayage.yaml:6:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
-      `drayage.yaml:7:5: registries.lab.access: access other than \`repository-path\` ${NOT_AVAILABLE}. Use \`repository-path\``,
     ],
   ],
   "keys of a route": [

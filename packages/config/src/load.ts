@@ -5,6 +5,7 @@ import { buildConfig, buildRoute } from "./build.ts";
 import { explainIssues } from "./explain.ts";
 import { field } from "./field.ts";
 import { includedFiles } from "./include.ts";
+import { mirrorsOfViews } from "./mirror-sources.ts";
 import type { Config } from "./model.ts";
 import { ConfigError, type Finding, type Problem } from "./problem.ts";
 import { type ReadFile, readSource } from "./read-file.ts";
@@ -74,6 +75,7 @@ const load = async (options: LoadOptions): Promise<Loaded | { readonly problems:
   };
   for (const found of duplicateNames(routes, describe)) desk.report(found.file, [found.finding]);
   if (head !== undefined) desk.report(main, checkHead(head));
+  if (head !== undefined) for (const found of mirrorsOfViews(routes, head)) desk.report(found.file, [found.finding]);
   // Only now: these compile all routes, which none of the problems above would survive.
   if (desk.problems.length === 0) {
     const together = checkTogether(routes, lookup);

@@ -59,7 +59,25 @@ export interface PollConfig {
 export interface ArtifactoryRegistryConfig extends RegistryCommon {
   readonly type: "artifactory";
   readonly auth: ReadonlyArray<RegistryAuth> | "docker-config";
-  readonly access: "repository-path";
+  readonly access:
+    | "repository-path"
+    | "subdomain"
+    | "hyphen"
+    | "direct"
+    | { readonly ports: Readonly<Record<string, number>> };
+  /** Base of the REST API, where it is not `/artifactory` at `url`. */
+  readonly api?: URL | undefined;
+  /** What is declared of repository keys. */
+  readonly repositories?: Readonly<
+    Record<
+      string,
+      | { readonly _tag: "Local" }
+      | { readonly _tag: "Remote" }
+      | { readonly _tag: "Virtual"; readonly members: ReadonlyArray<string> }
+    >
+  >;
+  /** Time between two looks for changes; absent: none. */
+  readonly pollEveryMs?: Millis | undefined;
   readonly notifications: NotificationSecrets;
 }
 

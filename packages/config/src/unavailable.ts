@@ -16,10 +16,6 @@ interface Unavailable {
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const oneOf =
-  (...words: ReadonlyArray<string>) =>
-  (value: unknown): boolean =>
-    typeof value === "string" && words.includes(value);
 const has =
   (...keys: ReadonlyArray<string>) =>
   (value: unknown): boolean =>
@@ -32,12 +28,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     when: has("pubsub"),
     what: "a bus other than `database`",
     mend: "Remove the key: `database` is the default",
-  },
-  {
-    path: ["registries", "*", "access"],
-    when: (value) => oneOf("subdomain", "hyphen", "direct")(value) || has("ports")(value),
-    what: "access other than `repository-path`",
-    mend: "Use `repository-path`",
   },
   { path: ["registries", "*", "limits", "bandwidth"], what: "`bandwidth`", mend: "Use `concurrency`" },
   {

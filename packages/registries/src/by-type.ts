@@ -1,6 +1,6 @@
 import { artifactRegistryAdapter, googleAuth } from "@drayage/ar-adapter";
-import { artifactoryAdapter } from "@drayage/artifactory-adapter";
-import type { RegistryConfig } from "@drayage/config";
+import { type ArtifactoryOptions, artifactoryAdapter } from "@drayage/artifactory-adapter";
+import type { ArtifactoryRegistryConfig, RegistryConfig } from "@drayage/config";
 import { ecrAdapter } from "@drayage/ecr-adapter";
 import { ociAdapter } from "@drayage/oci-adapter";
 import type {
@@ -51,7 +51,7 @@ const boundOf = (config: RegistryConfig): BoundAdapter => {
     case "oci":
       return bind(ociAdapter, { secrets: config.notifications, poll: config.poll }, authOf(config));
     case "artifactory":
-      return bind(artifactoryAdapter, { secrets: config.notifications }, authOf(config));
+      return bind(artifactoryAdapter, artifactoryOptions(config), authOf(config));
     case "ecr":
       // It makes its own credentials of what AWS gives.
       return bind(ecrAdapter, { ...config, secrets: config.notifications }, Effect.succeed([]));
@@ -66,6 +66,14 @@ const boundOf = (config: RegistryConfig): BoundAdapter => {
     }
   }
 };
+
+const artifactoryOptions = (config: ArtifactoryRegistryConfig): ArtifactoryOptions => ({
+  secrets: config.notifications,
+  access: config.access,
+  api: config.api,
+  repositories: config.repositories,
+  pollEveryMs: config.pollEveryMs,
+});
 
 /** The traits of a type of registry, before the configuration. */
 export const adapterTraits = (type: RegistryConfig["type"]): RegistryTraits => TRAITS[type];

@@ -13,7 +13,9 @@ import type { RegistryTraits } from "./traits.ts";
 export type RegistryAuth =
   | { readonly _tag: "Anonymous" }
   | { readonly _tag: "Basic"; readonly username: string; readonly password: Redacted.Redacted<string> }
-  | { readonly _tag: "Bearer"; readonly token: Redacted.Redacted<string> };
+  | { readonly _tag: "Bearer"; readonly token: Redacted.Redacted<string> }
+  /** A key in a header of the registry's own (`X-JFrog-Art-Api`), sent as it is with every request to the registry's own host. */
+  | { readonly _tag: "Header"; readonly header: string; readonly key: Redacted.Redacted<string> };
 
 /** What the configuration says of one registry, as far as every adapter needs it. */
 export interface RegistrySettings {

@@ -4,7 +4,7 @@ import type { RegistryAuth, RegistrySettings } from "./adapter.ts";
 import type { RegistryError, RegistryReason } from "./errors.ts";
 import { answerFailure, causeFailure, failure, type Place } from "./failure.ts";
 import type { HttpAnswer, HttpRequest } from "./http.ts";
-import { directHeader } from "./identity.ts";
+import { directHeader, keyHeader } from "./identity.ts";
 import { makeHttp } from "./make-http.ts";
 import { readBody } from "./read-body.ts";
 import { retried } from "./retry.ts";
@@ -117,7 +117,7 @@ export const openApi = (settings: ApiSettings): Effect.Effect<Api, never, Scope.
 
 const proveDirectly = (auth: RegistryAuth): Readonly<Record<string, string>> => {
   const authorization = directHeader(auth);
-  return authorization === undefined ? {} : { authorization };
+  return authorization === undefined ? keyHeader(auth) : { authorization };
 };
 
 const below = (base: URL, path: string): URL => {

@@ -349,3 +349,22 @@ it("credentials in the URL of the registry are not used and not sent", async () 
   );
   expect(seen[0]?.headers.authorization).toBeUndefined();
 });
+
+describe("a key in a header of the registry's own", () => {
+  const key = (text: string): RegistryAuth => ({ _tag: "Header", header: "x-own-key", key: Redacted.make(text) });
+
+  it("goes with every request as it is, and is never exchanged for a token", async () => {
+    const script: Script = ({ headers }) => (headers["x-own-key"] === "right" ? absent : unauthorized());
+    const seen = await withRegistry(script, resolveTag, { auth: [key("old"), key("right")] });
+    expect(seen.map(({ headers }) => [headers["x-own-key"], headers.authorization])).toEqual([
+      ["old", undefined],
+      ["right", undefined],
+    ]);
+  });
+
+  it("does not follow a challenge", async () => {
+    const script = tokenRegistry({ issue: () => token("t"), valid: () => true });
+    const seen = await withRegistry(script, (registry) => Effect.exit(resolveTag(registry)), { auth: [key("wrong")] });
+    expect(tokenCalls(seen)).toEqual([]);
+  });
+});

@@ -34,7 +34,8 @@ export interface Transmission {
   readonly identities: ReadonlyArray<RegistryAuth>;
   /** Whether it can be sent a second time: false once a streamed body has been used up. */
   readonly replayable: boolean;
-  readonly send: (authorization: string | undefined) => Promise<HttpAnswer>;
+  /** `identity`: who it is sent as, for what is proven by a header of its own. */
+  readonly send: (authorization: string | undefined, identity: RegistryAuth) => Promise<HttpAnswer>;
 }
 
 export interface Authorizer {
@@ -90,7 +91,7 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
   };
 
   const prove = async (identity: RegistryAuth, scopes: ReadonlyArray<string>, place: Place): Promise<Proof> => {
-    if (identity._tag === "Bearer") return { header: directHeader(identity) };
+    if (isDirect(identity)) return { header: directHeader(identity) };
     if (manner._tag === "Unknown" && identity._tag === "Basic") await ping(place);
     if (manner._tag !== "Token") return { header: directHeader(identity) };
     if (manner.refusal !== undefined && identity._tag !== "Anonymous")
@@ -105,11 +106,11 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
     const { place, send } = transmission;
     const wanted = transmission.scopes.join(" ");
     const first = await prove(identity, renamed.get(wanted) ?? transmission.scopes, place);
-    const answer = await send(first.header);
+    const answer = await send(first.header, identity);
     if (answer.status !== 401) return answer;
     if (first.token !== undefined) tokens.forget(first.token.request, first.token.value);
     const challenges = learn(answer);
-    if (!transmission.replayable || identity._tag === "Bearer") return answer;
+    if (!transmission.replayable || isDirect(identity)) return answer;
     const scopes = challengedScopes(challenges) ?? transmission.scopes;
     if (renamed.size < RENAMED_SCOPES_MAX && scopes.join(" ") !== wanted) renamed.set(wanted, scopes);
     // Artifact Registry refuses a wrong credential without any challenge: ask what it wants.
@@ -121,7 +122,7 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
     const second = await prove(identity, scopes, place);
     if (second.header === first.header) return answer;
     answer.release();
-    const again = await send(second.header);
+    const again = await send(second.header, identity);
     if (again.status === 401 && second.token !== undefined) tokens.forget(second.token.request, second.token.value);
     return again;
   };
@@ -145,6 +146,9 @@ export const makeAuthorizer = (options: AuthorizerOptions): Authorizer => {
     },
   };
 };
+
+/** What is sent as it is, and never exchanged for a token. */
+const isDirect = ({ _tag }: RegistryAuth): boolean => _tag === "Bearer" || _tag === "Header";
 
 /** Bearer before Basic: a token is narrower and shorter-lived. `undefined` where no challenge is one that we can meet. */
 const mannerOf = (

@@ -5,10 +5,11 @@ import type { RegistryAuth, RegistrySettings } from "./adapter.ts";
 import { makeBlobs } from "./blobs.ts";
 import type { RegistryError } from "./errors.ts";
 import { makeExchange } from "./exchange.ts";
-import { makeLimiter } from "./limit.ts";
+import { type Limiter, makeLimiter } from "./limit.ts";
 import { makeListing } from "./listing.ts";
 import { makeHttp } from "./make-http.ts";
 import { makeManifests } from "./manifests.ts";
+import type { Pace } from "./pace.ts";
 import { makeReferrers } from "./referrers.ts";
 import type { Registry } from "./registry.ts";
 import { sharedPace } from "./shared-pace.ts";
@@ -33,9 +34,30 @@ export interface ConnectSettings extends Omit<RegistrySettings, "auth" | "traits
    * them. The rate is that of the first which is connected. Default: a pace of its own.
    */
   readonly quota?: string | undefined;
+  /** Shared with other clients of the same registry, so that its limits hold for all of them together. Default: one of its own. */
+  readonly limits?: SharedLimits | undefined;
   /** Default: `drayage`. */
   readonly userAgent?: string | undefined;
 }
+
+/** What several clients of one registry keep to together. */
+export interface SharedLimits {
+  readonly limiter: Limiter;
+  readonly throttle: Throttle | undefined;
+}
+
+/** The limits of these traits, to be handed to several `connectRegistry`. `pace`: one shared with other registries. Default: its own. */
+export const makeLimits = (
+  {
+    concurrency,
+    requestsPerSecond,
+    bandwidth,
+  }: Pick<RegistryTraits, "concurrency" | "requestsPerSecond" | "bandwidth">,
+  pace?: Pace | undefined,
+): SharedLimits => ({
+  limiter: makeLimiter(concurrency, requestsPerSecond, pace),
+  throttle: bandwidth === undefined ? undefined : new Throttle(bandwidth),
+});
 
 /**
  * The standard client of one registry. Nothing is sent before the first method is run, so it cannot fail; the scope closes its connections and
@@ -53,10 +75,9 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
       (open) => Effect.promise(() => open.close()),
     );
     const pace = settings.quota === undefined ? undefined : yield* sharedPace(settings.quota, traits.requestsPerSecond);
-    const limiter = makeLimiter(traits.concurrency, traits.requestsPerSecond, pace);
+    const { limiter, throttle } = settings.limits ?? makeLimits(traits, pace);
     const auth = isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
     const exchange = makeExchange({ name, url: base, auth, realms: settings.realms, http, limiter });
-    const throttle = traits.bandwidth === undefined ? undefined : new Throttle(traits.bandwidth);
     const manifests = makeManifests(base, exchange);
     return {
       name,

@@ -7,6 +7,7 @@ import type { Topic } from "./classify.ts";
 import type { RegistryError } from "./errors.ts";
 import { answerFailure, causeFailure, failure, type Place } from "./failure.ts";
 import type { Http, HttpAnswer, HttpRequest } from "./http.ts";
+import { keyHeader } from "./identity.ts";
 import type { Limiter } from "./limit.ts";
 import { type Following, followRedirects } from "./redirect.ts";
 import { makeTokens } from "./token.ts";
@@ -78,8 +79,12 @@ export const makeExchange = ({ name, url: registry, auth, realms, http, limiter 
   ): Promise<HttpAnswer> => {
     const place = placeOf(name, call);
     const { method, body, answerTimeoutMs } = call;
-    const transmit = (url: URL, authorization: string | undefined): Promise<HttpAnswer> => {
-      const headers = authorization === undefined ? { ...call.headers } : { ...call.headers, authorization };
+    const transmit = (
+      url: URL,
+      authorization: string | undefined,
+      own: Readonly<Record<string, string>>,
+    ): Promise<HttpAnswer> => {
+      const headers = { ...call.headers, ...own, ...(authorization === undefined ? {} : { authorization }) };
       return http.send({ method, url, headers, body, signal, answerTimeoutMs });
     };
     const hop = (url: URL, own: boolean): Promise<HttpAnswer> =>
@@ -89,9 +94,9 @@ export const makeExchange = ({ name, url: registry, auth, realms, http, limiter 
             identities,
             scopes: call.scopes,
             replayable: body === undefined || body instanceof Uint8Array,
-            send: (authorization) => transmit(url, authorization),
+            send: (authorization, identity) => transmit(url, authorization, keyHeader(identity)),
           })
-        : transmit(url, undefined);
+        : transmit(url, undefined, {});
 
     const own = call.url.origin === registry.origin;
     const refusal = own ? undefined : foreignRefusal(call.url, registry);

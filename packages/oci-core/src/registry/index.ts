@@ -2,7 +2,7 @@
 export type { Adapter, RegistryAuth, RegistrySettings } from "./adapter.ts";
 export { type Api, type ApiCall, openApi } from "./api.ts";
 export { classify, type Topic } from "./classify.ts";
-export { type ConnectSettings, connectRegistry } from "./client.ts";
+export { type ConnectSettings, connectRegistry, makeLimits, type SharedLimits } from "./client.ts";
 export { DockerConfigError, type DockerConfigOptions, dockerConfigAuth } from "./docker-config.ts";
 export { ensuringRepository } from "./ensuring-repository.ts";
 export { RegistryError, type RegistryReason } from "./errors.ts";
@@ -25,6 +25,7 @@ export {
 } from "./notification.ts";
 export { Pace } from "./pace.ts";
 export type {
+  AbsenceMeans,
   BlobBody,
   FoundContent,
   ListedTag,

@@ -52,9 +52,17 @@ export interface RegistryPowers {
   ) => Effect.Effect<ReadonlyArray<Digest>, RegistryError>;
   /** Where in the registry a manifest or blob of this digest is, by the registry's own search. */
   readonly find?: (digest: Digest) => Effect.Effect<ReadonlyArray<FoundContent>, RegistryError>;
+  /**
+   * Whether a tag that is absent was deleted. `unknown`, with the reason: what is read there is a cache or a view of other repositories, where
+   * things go without being deleted. Without the power: `deleted`. Deletions ask it before they believe an absence (DESIGN.md section 6).
+   */
+  readonly absence?: (repository: RepositoryName) => Effect.Effect<AbsenceMeans, RegistryError>;
   /** Checks of `dray doctor` that only this type of registry needs. */
   readonly examine?: Examine;
 }
+
+/** What follows from the absence of a tag. */
+export type AbsenceMeans = { readonly _tag: "Deleted" } | { readonly _tag: "Unknown"; readonly why: string };
 
 /** One tag (or, without one, every tag of the image) to another place in the same registry. */
 export interface NativePromotion {
