@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type Ecr, startEcr } from "@drayage/ecr-adapter/testing";
 import { image, pushImage, type StrictRegistry, startStrictRegistry } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
@@ -13,21 +14,29 @@ const [DEV, PROD] = ["docker-dev-local", "docker-prod-local"];
 /** A copy takes milliseconds; a busy machine takes its time. */
 const SOON = { timeout: 60_000, interval: 50 };
 
+/** For the default chain of AWS; the personality believes any. */
+const AWS = {
+  AWS_ACCESS_KEY_ID: "AKIAEXAMPLE",
+  AWS_SECRET_ACCESS_KEY: "the-secret-key-of-aws",
+  AWS_EC2_METADATA_DISABLED: "true",
+};
+
 const cleaners: Array<() => Promise<void>> = [];
 const heardElsewhere: Array<{ readonly url: string | undefined; readonly headers: IncomingHttpHeaders }> = [];
 let source: StrictRegistry;
 let first: StrictRegistry;
 let second: StrictRegistry;
+let cloud: Ecr;
 let up: Running;
 let ingest: string;
 let elsewhere: URL;
 
-/** One `dray up` for all: Artifactory to two plain registries, deletions included. */
+/** One `dray up` for all: Artifactory to two plain registries and to ECR, deletions included. */
 beforeAll(async () => {
   const scope = await Effect.runPromise(Scope.make());
   cleaners.push(() => Effect.runPromise(Scope.close(scope, Exit.void)));
-  const starting = Effect.all([startSource([DEV, PROD]), startStrictRegistry(), startStrictRegistry()]);
-  [source, first, second] = await Effect.runPromise(Scope.provide(starting, scope));
+  const starting = Effect.all([startSource([DEV, PROD]), startStrictRegistry(), startStrictRegistry(), startEcr()]);
+  [source, first, second, cloud] = await Effect.runPromise(Scope.provide(starting, scope));
   const other = createServer((incoming, response) => {
     heardElsewhere.push({ url: incoming.url, headers: incoming.headers });
     response.writeHead(404).end();
@@ -38,7 +47,7 @@ beforeAll(async () => {
   const [port, admin] = [await freePort(), await freePort()];
   ingest = `http://127.0.0.1:${port}/notifications/art`;
   const dray = await drayHere({ "drayage.yaml": configuration(port, admin) }, (clean) => void cleaners.push(clean));
-  up = await dray.start(["up"], /drayage \S+ is up/);
+  up = await dray.start(["up"], /drayage \S+ is up/, { env: AWS });
 });
 afterAll(async () => {
   for (const clean of cleaners.reverse()) await clean();
@@ -61,10 +70,19 @@ registries:
     notifications: { secret: ${SECRET} }
   first: { type: oci, url: ${first.url.origin} }
   second: { type: oci, url: ${second.url.origin} }
+  cloud:
+    type: ecr
+    account: "${cloud.account}"
+    region: ${cloud.region}
+    url: ${cloud.registry.url.origin}
+    api: ${cloud.registry.url.origin}
 routes:
   - name: all
     from: art
-    to: [{ registry: first, repository: "{repositoryKey}/{image}" }, { registry: second, repository: "{repositoryKey}/{image}" }]
+    to:
+      - { registry: first, repository: "{repositoryKey}/{image}" }
+      - { registry: second, repository: "{repositoryKey}/{image}" }
+      - { registry: cloud, repository: "{repositoryKey}/{image}" }
     deletes: { mode: mirror, confirmAfter: 1s }
 `;
 
@@ -79,11 +97,11 @@ const tell = (webhook: Webhook): Promise<number> => {
   return deliver(ingest, body, signatureOf(SECRET, body));
 };
 const held = (repository: string, tag: string) =>
-  [first, second].map((target) => target.manifest(repository, tag)?.digest);
+  [first, second, cloud.registry].map((target) => target.manifest(repository, tag)?.digest);
 const arrived = (repository: string, tag: string, digest: string | undefined) =>
-  expect.poll(() => held(repository, tag), SOON).toEqual([digest, digest]);
+  expect.poll(() => held(repository, tag), SOON).toEqual([digest, digest, digest]);
 
-describe("what happens at Artifactory reaches plain targets", () => {
+describe("what happens at Artifactory reaches plain targets and ECR", () => {
   it("a push", async () => {
     const web = await push(DEV, "team/web", "1.0", "web");
     expect(await tell(web)).toBe(202);
@@ -97,7 +115,7 @@ describe("what happens at Artifactory reaches plain targets", () => {
     await push(PROD, "team/copied", "stable", "copied");
     expect(await tell({ ...web, event: "promoted", to: { key: PROD, tag: "stable" } })).toBe(202);
     await arrived(`${PROD}/team/copied`, "stable", web.digest);
-    expect(held(`${DEV}/team/copied`, "2.0")).toEqual([web.digest, web.digest]);
+    expect(held(`${DEV}/team/copied`, "2.0")).toEqual([web.digest, web.digest, web.digest]);
   });
 
   it("a promotion that moves: the new place is there, and the old one goes", async () => {
@@ -112,7 +130,7 @@ describe("what happens at Artifactory reaches plain targets", () => {
     expect(await tell({ ...web, event: "promoted", to: { key: PROD, tag: "3.0" } })).toBe(202);
     await arrived(`${PROD}/team/moved`, "3.0", web.digest);
     await arrived(`${DEV}/team/moved`, "3.0", undefined);
-    expect(held(`${DEV}/team/moved`, "2.9")).toEqual([kept.digest, kept.digest]);
+    expect(held(`${DEV}/team/moved`, "2.9")).toEqual([kept.digest, kept.digest, kept.digest]);
   });
 
   it("a deletion", async () => {
@@ -124,7 +142,7 @@ describe("what happens at Artifactory reaches plain targets", () => {
     source.deleteTag(`${DEV}/team/cleaned`, "0.1");
     expect(await tell({ ...old, event: "deleted" })).toBe(202);
     await arrived(`${DEV}/team/cleaned`, "0.1", undefined);
-    expect(held(`${DEV}/team/cleaned`, "0.2")).toEqual([kept.digest, kept.digest]);
+    expect(held(`${DEV}/team/cleaned`, "0.2")).toEqual([kept.digest, kept.digest, kept.digest]);
   });
 
   it("a deletion that is told and did not happen deletes nothing", async () => {
@@ -135,7 +153,7 @@ describe("what happens at Artifactory reaches plain targets", () => {
     const later = await push(DEV, "team/lied-about", "1.1", "later");
     await tell(later);
     await arrived(`${DEV}/team/lied-about`, "1.1", later.digest);
-    expect(held(`${DEV}/team/lied-about`, "1.0")).toEqual([web.digest, web.digest]);
+    expect(held(`${DEV}/team/lied-about`, "1.0")).toEqual([web.digest, web.digest, web.digest]);
   });
 });
 
@@ -153,7 +171,7 @@ describe("who cannot prove to be Artifactory is refused, and nothing of it is do
     const witness = await push(DEV, "team/witness", name.replaceAll(" ", "-"), name);
     await tell(witness);
     await arrived(`${DEV}/team/witness`, witness.tag, witness.digest);
-    expect(held(`${DEV}/${repository}`, "1.0")).toEqual([undefined, undefined]);
+    expect(held(`${DEV}/${repository}`, "1.0")).toEqual([undefined, undefined, undefined]);
     expect(source.requests.count({ method: "GET", path: new RegExp(`${repository}/`) })).toBe(0);
   });
 
@@ -201,14 +219,20 @@ describe("who cannot prove to be Artifactory is refused, and nothing of it is do
       expect(headers.authorization).toBeUndefined();
       expect(JSON.stringify(headers)).not.toContain(USER.password);
     }
-    expect(held(`${DEV}/team/redirected`, "1.0")).toEqual([undefined, undefined]);
+    expect(held(`${DEV}/team/redirected`, "1.0")).toEqual([undefined, undefined, undefined]);
   });
 
   it("nothing that was logged has a secret, a password or a signature in it", () => {
     const log = up.said();
     expect(log).toContain("is up");
     expect(log).toMatch(/bad-secret|secret or signature/);
-    for (const text of [SECRET, USER.password, BASIC.slice("Basic ".length), "another-secret"])
+    for (const text of [
+      SECRET,
+      USER.password,
+      BASIC.slice("Basic ".length),
+      "another-secret",
+      AWS.AWS_SECRET_ACCESS_KEY,
+    ])
       expect(log).not.toContain(text);
   });
 });
