@@ -28,7 +28,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
   "an unknown key that resembles nothing": [
     `${ONE}, limits: { zzzzzz: 1 } }\n`,
     [
-      'drayage.yaml:2:59: registries.lab.limits.zzzzzz: unknown key "zzzzzz". Known here: concurrency, requestsPerSecond',
+      'drayage.yaml:2:59: registries.lab.limits.zzzzzz: unknown key "zzzzzz". Known here: concurrency, requestsPerSecond, bandwidth',
     ],
   ],
   "unknown keys deep down": [
@@ -207,7 +207,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     type: oci
     url: http://127.0.0.1:5000
     poll: { every: 60, requests: { most: 0, within: 1ms }, repositories: [reg.example.com/A] }
-    limits: { bandwidth: 100MiB/s }
+    limits: { bandwidth: 100Mbit/s }
 `,
     ),
     [
@@ -215,7 +215,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
       "drayage.yaml:5:42: registries.lab.poll.requests.most: less than 1. Use at least 1",
       "drayage.yaml:5:53: registries.lab.poll.requests.within: less than a second. Correct the value",
       "drayage.yaml:5:75: registries.lab.poll.repositories[0]: not a repository name. Write the whole name without a host, e.g. `library/nginx`",
-      `drayage.yaml:6:15: registries.lab.limits.bandwidth: \`bandwidth\` ${NOT_AVAILABLE}. Use \`concurrency\``,
+      'drayage.yaml:6:26: registries.lab.limits.bandwidth: not a rate. Write bytes a second, at least 64KiB/s, e.g. "100MiB/s" (B, kB, MB, GB, KiB, MiB, GiB)',
     ],
   ],
   "keys of a route": [

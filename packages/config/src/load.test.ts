@@ -53,7 +53,7 @@ registries:
     type: oci
     url: http://127.0.0.1:5000
     auth: anonymous
-    limits: { requestsPerSecond: 50, concurrency: 16 }
+    limits: { requestsPerSecond: 50, concurrency: 16, bandwidth: 100MiB/s }
 
 routes:
   - name: prod
@@ -158,7 +158,11 @@ describe("a sound configuration", () => {
       priority: "high",
     });
     expect(config.registries["mirror"]?.auth).toBe("docker-config");
-    expect(config.registries["lab"]?.traits).toEqual({ requestsPerSecond: 50, concurrency: 16 });
+    expect(config.registries["lab"]?.traits).toEqual({
+      requestsPerSecond: 50,
+      concurrency: 16,
+      bandwidth: 104_857_600,
+    });
     const [basic] = identitiesOf(config.registries["artifactory"]);
     if (basic?._tag !== "Basic") throw new Error("no password");
     expect(Redacted.value(basic.password)).toBe("t0ken");

@@ -1,6 +1,6 @@
 /** Strings with a meaning, for the schemas of drayage.yaml. */
 import * as z from "zod";
-import { parseDuration } from "./units.ts";
+import { parseDuration, parseRate } from "./units.ts";
 
 /** A string with a check of its own. The message must not repeat the value: it may have come from a secret. */
 export const checked = <A>(read: (text: string) => A | undefined, message: string, mend: string) =>
@@ -17,6 +17,11 @@ export const duration = checked(
   parseDuration,
   "not a duration",
   'Write a number with a unit (ms, s, m, h, d), e.g. "10m"',
+);
+export const rate = checked(
+  parseRate,
+  "not a rate",
+  'Write bytes a second, at least 64KiB/s, e.g. "100MiB/s" (B, kB, MB, GB, KiB, MiB, GiB)',
 );
 export const name = matching(
   /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,

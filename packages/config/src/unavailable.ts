@@ -29,7 +29,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     what: "a bus other than `database`",
     mend: "Remove the key: `database` is the default",
   },
-  { path: ["registries", "*", "limits", "bandwidth"], what: "`bandwidth`", mend: "Use `concurrency`" },
   {
     path: ["routes", "*", "select", "tags"],
     when: has("newest"),

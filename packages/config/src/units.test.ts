@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { nearest } from "./nearest.ts";
-import { isLoopbackHost, parseDuration } from "./units.ts";
+import { isLoopbackHost, parseDuration, parseRate } from "./units.ts";
 
 describe("durations", () => {
   it.each([
@@ -18,6 +18,25 @@ describe("durations", () => {
     ["", undefined],
     ["9999999d", undefined],
   ])("%s", (text, ms) => expect(parseDuration(text)).toBe(ms));
+});
+
+describe("rates", () => {
+  it.each([
+    ["100MiB/s", 104_857_600],
+    ["2.5MB/s", 2_500_000],
+    ["64KiB/s", 65_536],
+    ["1GB/s", 1e9],
+    ["65536B/s", 65_536],
+    ["63KiB/s", undefined],
+    ["126GB/s", undefined],
+    ["100MiB", undefined],
+    ["100Mbit/s", undefined],
+    ["100Mb/s", undefined],
+    ["-1MiB/s", undefined],
+    ["1e3MiB/s", undefined],
+    ["0GiB/s", undefined],
+    ["", undefined],
+  ])("%s", (text, bytes) => expect(parseRate(text)).toBe(bytes));
 });
 
 describe("loopback", () => {

@@ -19,6 +19,27 @@ export const parseDuration = (text: string): number | undefined => {
   return ms <= DURATION_MS_MAX ? ms : undefined;
 };
 
+const BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+};
+/** Below a piece of a blob a second, a stream could not be told from one that stands still (`stallMs` of oci-core is a minute). */
+const RATE_BYTES_MIN = 64 * 1024;
+/** A terabit: no line is faster, and the arithmetic stays exact. */
+const RATE_BYTES_MAX = 125e9;
+
+/** `100MiB/s`, `2.5MB/s` in bytes a second; undefined when it is no rate, below 64 KiB/s or over a terabit a second. Bits are not meant by anything. */
+export const parseRate = (text: string): number | undefined => {
+  const [, amount = "", unit = ""] = /^(\d{1,12}(?:\.\d{1,6})?)(B|kB|MB|GB|KiB|MiB|GiB)\/s$/.exec(text) ?? [];
+  const bytes = Math.floor(Number(amount) * (BYTES[unit] ?? 0));
+  return bytes >= RATE_BYTES_MIN && bytes <= RATE_BYTES_MAX ? bytes : undefined;
+};
+
 /** Whether a host to listen on can only be reached from this machine. */
 export const isLoopbackHost = (host: string): boolean =>
   host === "localhost" || host === "::1" || host === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(host);

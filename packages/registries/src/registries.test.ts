@@ -33,7 +33,7 @@ describe("registries of a configuration", () => {
   it("each is connected once, by the adapter of its type, with the traits that the configuration says", async () => {
     const config = {
       registries: {
-        lab: registry("lab", { traits: { concurrency: 3 } }),
+        lab: registry("lab", { traits: { concurrency: 3, bandwidth: 1_000_000 } }),
         art: artifactory("art"),
       },
     };
@@ -44,7 +44,10 @@ describe("registries of a configuration", () => {
       ),
     );
     expect(lab).toBe(again);
-    expect(lab).toMatchObject({ name: "lab", traits: { concurrency: 3, tagDelete: "probe", upload: "put" } });
+    expect(lab).toMatchObject({
+      name: "lab",
+      traits: { concurrency: 3, bandwidth: 1_000_000, tagDelete: "probe", upload: "put" },
+    });
     expect(art).toMatchObject({ name: "art", traits: { repositoryKey: true, upload: "patch" } });
     expect(traitsOf(config.registries.lab)).toEqual(lab.traits);
   });

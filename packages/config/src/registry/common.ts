@@ -4,7 +4,7 @@ import type { NotificationSecrets, RegistryAuth } from "@drayage/oci-core";
 import * as Redacted from "effect/Redacted";
 import * as z from "zod";
 import type { NetworkConfig, RegistryCommon } from "../model.ts";
-import { checked } from "../text.ts";
+import { checked, rate } from "../text.ts";
 
 /** Where a registry's wire value becomes a typed one. */
 export interface BuildContext {
@@ -43,6 +43,9 @@ export const limits = z
   .strictObject({
     concurrency: z.int().min(1).max(1024).optional().describe("Requests in flight at once. Default: by registry type."),
     requestsPerSecond: z.number().positive().optional().describe("Requests a second. Default: no limit of our own."),
+    bandwidth: rate
+      .optional()
+      .describe("Bytes of blobs a second, to and from the registry together, e.g. `100MiB/s`. Default: no limit."),
   })
   .prefault({});
 
@@ -125,6 +128,7 @@ export const buildCommon = (wire: WireCommon, url: URL, { name, directory }: Bui
   traits: {
     ...(wire.limits.concurrency === undefined ? {} : { concurrency: wire.limits.concurrency }),
     ...(wire.limits.requestsPerSecond === undefined ? {} : { requestsPerSecond: wire.limits.requestsPerSecond }),
+    ...(wire.limits.bandwidth === undefined ? {} : { bandwidth: wire.limits.bandwidth }),
   },
   network: buildNetwork(wire, name, directory),
 });
