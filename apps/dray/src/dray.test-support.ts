@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Options of Node itself. */
   readonly node?: ReadonlyArray<string>;
+  /** Milliseconds until it is taken for hung. Default 45 s. */
+  readonly mostMs?: number;
 }
 export interface Running {
   readonly pid: number;
@@ -49,13 +51,13 @@ export const drayHere = async (
   });
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
 
-  const launch = (args: ReadonlyArray<string>, { env = {}, node = [] }: RunOptions = {}) => {
+  const launch = (args: ReadonlyArray<string>, { env = {}, node = [], mostMs = MOST_MS }: RunOptions = {}) => {
     const child = spawn(process.execPath, ["--conditions=drayage-source", ...node, MAIN, ...args], {
       cwd: folder,
       env: { PATH: process.env["PATH"] ?? "", HOME: folder, TMPDIR: tmpdir(), NO_COLOR: "1", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const timer = setTimeout(() => child.kill("SIGKILL"), MOST_MS);
+    const timer = setTimeout(() => child.kill("SIGKILL"), mostMs);
     children.add(child);
     const text = { stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (piece: string) => {
