@@ -40,8 +40,8 @@ export const requestWithin = async (
   const conflicts: Array<NameConflict> = [];
   for (const wave of coalesce(requests)) {
     const { rows } = await upsert("request_deliveries", wave, sql`(${isFree()} or ${SAME_SOURCE})`).execute(trx);
-    // Rows that another source has are not in the answer; nor are requests that were done already, which is rare too.
-    if (rows.length < wave.length) conflicts.push(...(await noteRivals(trx, wave)));
+    // Rows that another source has are not counted; nor are requests that were done already, which is rare too.
+    if ((rows[0]?.written ?? 0) < wave.length) conflicts.push(...(await noteRivals(trx, wave)));
   }
   await wakeAll(trx, requests);
   return conflicts;
@@ -76,8 +76,8 @@ const upsert = (
   name: string,
   wave: ReadonlyArray<DeliveryRequest>,
   mayWrite: RawBuilder<unknown>,
-): RawBuilder<{ id: string }> => sql`${named(name)}
-  insert into delivery as d (target, repository, tag, source_registry, source_repository, source_tag, route, requested,
+): RawBuilder<{ written: number }> => sql`${named(name)}
+  with written as (insert into delivery as d (target, repository, tag, source_registry, source_repository, source_tag, route, requested,
     depth, priority, requested_at, since_claim_news, state)
   select asked.*, 'pending' from ${columns(wave)} as asked
   on conflict (target, repository, tag) do update set
@@ -87,7 +87,7 @@ const upsert = (
     priority = case when d.state in ('idle', 'parked') then excluded.priority else greatest(d.priority, excluded.priority) end,
     ${asked(sql`excluded.requested`, sql`excluded.depth`, sql`excluded.requested_at`, sql`excluded.since_claim_news`)}
   where excluded.requested > d.done and ${mayWrite}
-  returning d.id::text as id`;
+  returning 1) select count(*) as written from written`;
 
 /** What a request does to a row `d` that exists. The one place where this is decided in SQL; `memory/transitions.ts` is its twin. */
 export const asked = (
