@@ -112,12 +112,27 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
   command("status", "health, lag and backlog of every target").action(async () =>
     run((await import("./commands/status.ts")).status(globals())),
   );
-  command("events", "the log: what happened, oldest first")
+  const events = command("events", "the log: what happened, oldest first");
+  events
+    .enablePositionalOptions() // --since of `export` is not ours
     .option("-f, --follow", "go on as events arrive")
     .option("--since <when>", "after a log position, or since an ISO time or an age such as 2h (default: the last 50)")
     .option("--type <name...>", "only these types, e.g. ImagePushed or io.drayage.image.pushed.v1")
     .action(async (options: EventsOptions) =>
       runUntilStopped((await import("./commands/events.ts")).events(globals(), options)),
+    );
+  events
+    .command("export")
+    .description("a part of the log as CloudEvents, one JSON document a line")
+    .option(
+      "--since <when>",
+      "after a log position, or since an ISO time or an age such as 2h (default: from the beginning)",
+    )
+    .option("--until <when>", "up to a log position, or before an ISO time or an age (default: all there is now)")
+    .option("--type <name...>", "only these types, e.g. ImagePushed or io.drayage.image.pushed.v1")
+    .option("-o, --output <file>", "a new file (default: standard output)")
+    .action(async (options: ExportOptions) =>
+      run((await import("./commands/events-export.ts")).exportEvents(globals(), options)),
     );
   command(
     "doctor",
@@ -195,6 +210,12 @@ export interface ReconcilerOptions {
   readonly dryRun?: boolean;
   readonly target?: string;
   readonly route?: string;
+}
+export interface ExportOptions {
+  readonly since?: string;
+  readonly until?: string;
+  readonly type?: ReadonlyArray<string>;
+  readonly output?: string;
 }
 export interface EventsOptions {
   readonly follow?: boolean;

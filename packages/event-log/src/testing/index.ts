@@ -2,3 +2,4 @@
 export { type EventLogSubject, eventLogContract } from "./event-log-contract.ts";
 export { layerTestDatabase, layerTestLog, type TestDatabaseOptions } from "./test-database.ts";
 export { createTestDatabase } from "./test-server.ts";
+export { skipTo } from "./skip-to.ts";
