@@ -114,7 +114,6 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
   );
   const events = command("events", "the log: what happened, oldest first");
   events
-    .enablePositionalOptions() // --since of `export` is not ours
     .option("-f, --follow", "go on as events arrive")
     .option("--since <when>", "after a log position, or since an ISO time or an age such as 2h (default: the last 50)")
     .option("--type <name...>", "only these types, e.g. ImagePushed or io.drayage.image.pushed.v1")
@@ -131,8 +130,14 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
     .option("--until <when>", "up to a log position, or before an ISO time or an age (default: all there is now)")
     .option("--type <name...>", "only these types, e.g. ImagePushed or io.drayage.image.pushed.v1")
     .option("-o, --output <file>", "a new file (default: standard output)")
-    .action(async (options: ExportOptions) =>
-      run((await import("./commands/events-export.ts")).exportEvents(globals(), options)),
+    // Those that `events` has as well arrive there, wherever they stand.
+    .action(async (_own: ExportOptions, exporting: Command) =>
+      run(
+        (await import("./commands/events-export.ts")).exportEvents(
+          globals(),
+          exporting.optsWithGlobals<ExportOptions>(),
+        ),
+      ),
     );
   command(
     "doctor",
@@ -216,6 +221,7 @@ export interface ExportOptions {
   readonly until?: string;
   readonly type?: ReadonlyArray<string>;
   readonly output?: string;
+  readonly follow?: boolean;
 }
 export interface EventsOptions {
   readonly follow?: boolean;

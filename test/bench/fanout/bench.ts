@@ -178,7 +178,18 @@ const peak = async (pid: number): Promise<number> => {
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
 };
 
-const report = ({ machine, events, before, targets, names, perSecond, peakMiB, slices, claims, backlog }: Figures): string =>
+const report = ({
+  machine,
+  events,
+  before,
+  targets,
+  names,
+  perSecond,
+  peakMiB,
+  slices,
+  claims,
+  backlog,
+}: Figures): string =>
   [
     `${machine}; ${events} events about ${names} tags after ${before} others, ${targets} targets`,
     "",

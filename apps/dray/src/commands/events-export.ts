@@ -14,6 +14,7 @@ const PAGE = 1000;
 
 /** `dray events export`: a part of the log as JSON lines, as it was when the command began. */
 export const exportEvents = Effect.fnUntraced(function* (globals: Globals, options: ExportOptions) {
+  if (options.follow === true) return yield* unable("an export has an end", "use dray events --follow --json");
   yield* checkTypes(options.type ?? []);
   const from = yield* start(options.since);
   const until = yield* start(options.until, "--until");
