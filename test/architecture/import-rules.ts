@@ -97,6 +97,7 @@ export const IMPORT_RULES: ReadonlyArray<ImportRule> = [
     never: [
       "@drayage/oci-core/testing",
       "@drayage/ar-adapter/testing",
+      "@drayage/artifactory-adapter/testing",
       "@drayage/event-log/testing",
       "@drayage/delivery/testing",
       "@drayage/ecr-adapter/testing",

@@ -1,53 +1,34 @@
-import { createHash } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Ecr, startEcr } from "@drayage/ecr-adapter/testing";
 import { image, multiPlatform, pushImage } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Scope from "effect/Scope";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findTools } from "../tools/find-tools.ts";
-import { run } from "../tools/run.ts";
-
-const TIMEOUT_MS = 120_000;
-const digestOf = (bytes: string): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+import { digestOf, openSkopeo, type Skopeo } from "./skopeo.test-support.ts";
 
 describe("skopeo and Amazon ECR", () => {
   const scope = Scope.makeUnsafe();
   const top = multiPlatform({ seed: "skopeo" });
-  let folder: string;
   let layout: string;
   let ecr: Ecr;
-  let skopeo: (...args: ReadonlyArray<string>) => Promise<string>;
+  let skopeo: Skopeo;
 
   const at = (image: string): string => `docker://${ecr.registry.host}/${image}`;
   const copyIn = (from: string, to: string) =>
-    skopeo("copy", "--all", "--quiet", "--dest-tls-verify=false", from, at(to));
+    skopeo.run("copy", "--all", "--quiet", "--dest-tls-verify=false", from, at(to));
 
   beforeAll(async () => {
-    const tools = await findTools();
-    folder = await mkdtemp(join(tmpdir(), "drayage-e2e-"));
-    layout = `oci:${folder}/layout:v1`;
     ecr = await Effect.runPromise(Scope.provide(startEcr({ immutableTags: /^fixed$/ }), scope));
-    const authfile = join(folder, "auth.json");
-    const login = ecr.authorization.slice("Basic ".length);
-    await writeFile(authfile, JSON.stringify({ auths: { [ecr.registry.host]: { auth: login } } }));
-    skopeo = async (command, ...args) => {
-      const given = ["--insecure-policy", "--tmpdir", folder, command ?? "", "--authfile", authfile, ...args];
-      const ran = await run(tools.skopeo, given, { timeoutMs: TIMEOUT_MS });
-      if (ran.code !== 0) throw new Error(`skopeo ${command} ended with ${ran.code}: ${ran.stderr.trim()}`);
-      return ran.stdout;
-    };
+    skopeo = await openSkopeo({ [ecr.registry.host]: ecr.authorization.slice("Basic ".length) });
+    layout = `oci:${skopeo.folder}/layout:v1`;
     for (const name of ["team/app", "team/copy"]) ecr.registry.createRepository(name);
     const { authorization } = ecr;
     await Effect.runPromise(pushImage(ecr.registry.url, "team/app", "v1", top, { authorization }));
-    await skopeo("copy", "--all", "--quiet", "--src-tls-verify=false", at("team/app:v1"), layout);
+    await skopeo.run("copy", "--all", "--quiet", "--src-tls-verify=false", at("team/app:v1"), layout);
   });
   afterAll(async () => {
     await Effect.runPromise(Scope.close(scope, Exit.void));
-    await rm(folder, { recursive: true, force: true });
+    await skopeo.close();
   });
 
   it("an image goes out and in again with its digests, and is listed and inspected", async () => {
@@ -55,10 +36,10 @@ describe("skopeo and Amazon ECR", () => {
     expect(ecr.registry.manifest("team/copy", "v1")?.digest).toBe(top.digest);
     expect(ecr.registry.manifests("team/copy")).toEqual(ecr.registry.manifests("team/app"));
     expect(ecr.registry.danglingReferences()).toEqual([]);
-    expect(digestOf(await skopeo("inspect", "--raw", "--tls-verify=false", at("team/copy:v1")))).toBe(top.digest);
-    const inspected = JSON.parse(await skopeo("inspect", "--tls-verify=false", at("team/copy:v1"))) as object;
+    expect(digestOf(await skopeo.run("inspect", "--raw", "--tls-verify=false", at("team/copy:v1")))).toBe(top.digest);
+    const inspected = JSON.parse(await skopeo.run("inspect", "--tls-verify=false", at("team/copy:v1"))) as object;
     expect(inspected).toMatchObject({ Digest: top.digest, RepoTags: ["v1"] });
-    const listed = await skopeo("list-tags", "--tls-verify=false", at("team/copy"));
+    const listed = await skopeo.run("list-tags", "--tls-verify=false", at("team/copy"));
     expect(JSON.parse(listed)).toMatchObject({ Tags: ["v1"] });
   });
 
@@ -74,7 +55,7 @@ describe("skopeo and Amazon ECR", () => {
     await Effect.runPromise(pushImage(ecr.registry.url, "team/app", "other", other, { authorization }));
     const from = at("team/app:other");
     await expect(
-      skopeo("copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false", from, at("team/copy:fixed")),
+      skopeo.run("copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false", from, at("team/copy:fixed")),
     ).rejects.toThrow(/immutable/);
     expect(ecr.registry.manifest("team/copy", "fixed")?.digest).toBe(top.digest);
   });

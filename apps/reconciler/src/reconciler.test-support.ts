@@ -178,7 +178,7 @@ export const contextOf = Effect.fnUntraced(function* (
     routes,
     guard: SAMPLE_GUARD,
     reconcile: { changed: undefined, full: undefined, ...reconcileAt },
-    retention: { raw: 1, events: undefined },
+    retention: { raw: 1 },
     admin: { tokens: [] },
   };
   const registries = yield* openRegistries(config);

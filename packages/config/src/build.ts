@@ -46,7 +46,7 @@ export const buildConfig = (head: WireHead, routes: ReadonlyArray<Route>, direct
     routes,
     guard: { perRepository: head.guard.perRepository, perTarget: head.guard.perTarget },
     reconcile: { changed: head.reconcile.changed.cron, full: head.reconcile.full.cron },
-    retention: { raw: head.retention.raw, events: head.retention.events },
+    retention: head.retention,
     admin: head.admin,
   };
   return { ...config, revision: revisionOf(config) };

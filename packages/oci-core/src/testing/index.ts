@@ -27,5 +27,5 @@ export { seededBytes, seededNumbers } from "./random.ts";
 export { registryContract, type TestRunner } from "./registry-contract.ts";
 export type { LoggedRequest, RequestFilter, RequestLog } from "./request-log.ts";
 export { type ImmutableRule, type RateRule, STRICT_RULES, type StrictRegistryRules } from "./rules.ts";
-export type { Intercept } from "./server.ts";
+export type { Around, Intercept } from "./server.ts";
 export { type StrictRegistry, type StrictRegistryOptions, startStrictRegistry } from "./strict-registry.ts";

@@ -55,6 +55,8 @@ export interface Inspection {
   readonly deleteManifest: (repository: string, digest: string) => boolean;
   /** Returns the digest. */
   readonly putBlob: (repository: string, bytes: Uint8Array) => string;
+  /** Has a blob of one repository in another too, without copying its bytes. `false`: it is not there. */
+  readonly shareBlob: (from: string, to: string, digest: string) => boolean;
   readonly deleteBlob: (repository: string, digest: string) => boolean;
 }
 
@@ -95,6 +97,11 @@ export const inspect = (store: Store): Inspection => {
       const digest = digestOf(bytes);
       store.putBlob(repository, { digest, size: bytes.byteLength, content: { _tag: "Memory", bytes } });
       return digest;
+    },
+    shareBlob: (from, to, digest) => {
+      const blob = store.repository(from)?.blobs.get(digest);
+      if (blob !== undefined) store.putBlob(to, blob);
+      return blob !== undefined;
     },
     deleteBlob: store.deleteBlob,
   };

@@ -16,13 +16,17 @@ import type { RegistryState } from "./state.ts";
 /** Answers requests of another interface on the same host (a vendor's own API); `undefined` leaves them to the registry. */
 export type Intercept = (exchange: Exchange) => Promise<Answer | undefined>;
 
-/** What one request passes through, in this order: faults, interception, rates, tokens, routes and their rights. */
+/** Stands around all answers: `next` is the registry's own, also for an exchange with another address (several forms of address for one name). */
+export type Around = (exchange: Exchange, next: (exchange: Exchange) => Promise<Answer>) => Promise<Answer>;
+
+/** What one request passes through, in this order: faults, what stands around, interception, rates, tokens, routes and their rights. */
 export interface Pipeline {
   readonly state: RegistryState;
   readonly authority: Authority;
   readonly faults: FaultPlan;
   readonly log: RequestRecorder;
   readonly intercept?: Intercept | undefined;
+  readonly around?: Around | undefined;
 }
 
 /** The request listener of the registry. */
@@ -53,7 +57,7 @@ export const makeStorageHandler = ({ state, log }: Pick<Pipeline, "state" | "log
 };
 
 const serve = async (
-  { state, authority, faults, log, intercept }: Pipeline,
+  { state, authority, faults, log, intercept, around }: Pipeline,
   rates: (exchange: Exchange) => Answer | undefined,
   request: IncomingMessage,
   response: ServerResponse,
@@ -69,7 +73,7 @@ const serve = async (
   }
   if (action?.kind === "expireTokens") authority.revokeTokens();
   const exchange = atItsPlace(state, toExchange(request, meter(request, log, action)));
-  const decided = async (): Promise<Answer> => {
+  const own = async (exchange: Exchange): Promise<Answer> => {
     const taken = (await Promise.resolve(intercept?.(exchange))) ?? rates(exchange);
     if (taken !== undefined) return taken;
     if (exchange.url.pathname === TOKEN_PATH) {
@@ -81,6 +85,7 @@ const serve = async (
     const who = authority.authorize(exchange, route.scopes);
     return who._tag === "Refused" ? who.answer : route.handle(state, { ...exchange, user: who.user });
   };
+  const decided = (): Promise<Answer> => around?.(exchange, own) ?? own(exchange);
   const instead = action && insteadOf(action, redirectTarget(state, exchange));
   const answer = spoil(instead ?? (await decided()), action);
   if (action?.kind === "reset") return reset(request);

@@ -17,7 +17,7 @@ import { makeNotifier, type NotificationCounters, type NotificationOptions } fro
 import { makeReadLag } from "./read-lag.ts";
 import { makeRequestLog, type RequestLog } from "./request-log.ts";
 import { STRICT_RULES, type StrictRegistryRules } from "./rules.ts";
-import { type Intercept, makeHandler, makeStorageHandler } from "./server.ts";
+import { type Around, type Intercept, makeHandler, makeStorageHandler } from "./server.ts";
 import type { RegistryState } from "./state.ts";
 import { makeStore } from "./store.ts";
 import { makeUploads } from "./uploads.ts";
@@ -30,6 +30,8 @@ export interface StrictRegistryOptions extends Partial<StrictRegistryRules> {
   readonly notifications?: NotificationOptions | undefined;
   /** Answers what belongs to another interface on the same host. */
   readonly intercept?: Intercept | undefined;
+  /** Stands around all answers, those of `intercept` included. */
+  readonly around?: Around | undefined;
 }
 
 /** A running registry. */
@@ -72,7 +74,7 @@ export const startStrictRegistry = (
     ({ registry }) => registry,
   );
 
-const start = async ({ port = 0, notifications, intercept, ...given }: StrictRegistryOptions) => {
+const start = async ({ port = 0, notifications, intercept, around, ...given }: StrictRegistryOptions) => {
   const directory = await mkdtemp(join(tmpdir(), "strict-registry-"));
   let rules: StrictRegistryRules = { ...STRICT_RULES, ...given };
   const store = makeStore();
@@ -97,7 +99,7 @@ const start = async ({ port = 0, notifications, intercept, ...given }: StrictReg
     },
   };
   hosts.storage = await listen(makeStorageHandler({ state, log }), 0);
-  hosts.main = await listen(makeHandler({ state, authority, faults, log, intercept }), port);
+  hosts.main = await listen(makeHandler({ state, authority, faults, log, intercept, around }), port);
   const { main, storage } = hosts;
   const url = new URL(main.origin);
 
