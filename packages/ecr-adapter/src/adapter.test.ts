@@ -59,7 +59,7 @@ describe("ECR as a target", () => {
       const from = yield* source;
       const { ecr, registry } = yield* connected({ immutableTags: /^\d/ });
       yield* copy(from.registry, registry);
-      yield* registry.putManifest(app, tag("1"), top).pipe(Effect.flip);
+      expect(yield* registry.putManifest(app, tag("1"), top)).toMatchObject({ named: true });
       expect(yield* copy(from.registry, registry)).toMatchObject({ action: "unchanged" });
       yield* pushImage(from.server.url, "team/app", "1", image({ seed: "other" }));
       expect(yield* Effect.flip(copy(from.registry, registry))).toMatchObject({ reason: "conflict", side: "target" });
@@ -100,6 +100,33 @@ describe("ECR as a source", () => {
       ]);
       const gone = yield* Effect.flip(Stream.runDrain(registry.powers.list?.(repo("no/where")) ?? Stream.empty));
       expect(gone).toMatchObject({ reason: "repository-unknown", code: "RepositoryNotFoundException" });
+    }).pipe(Effect.scoped),
+  );
+});
+
+describe("what the AWS API refuses", () => {
+  it.live("without the right to list images the tags are listed without digests", () =>
+    Effect.gen(function* () {
+      const { ecr, registry } = yield* connected({ createOnPush: true });
+      yield* pushImage(ecr.registry.url, "team/app", "1", top, { authorization: ecr.authorization });
+      ecr.failNext("DescribeImages", "AccessDeniedException");
+      const listed = yield* Stream.runCollect(registry.powers.list?.(app) ?? Stream.empty);
+      expect(listed.flat()).toEqual([{ tag: "1" }]);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live("a lifecycle policy that failed is set before the next push, and not once more after that", () =>
+    Effect.gen(function* () {
+      const lifecyclePolicy = '{"rules":[]}';
+      const createRepositories = { immutableTags: false, scanOnPush: false, tags: {}, lifecyclePolicy };
+      const { ecr, registry } = yield* connected({}, { createRepositories });
+      ecr.failNext("PutLifecyclePolicy", "AccessDeniedException");
+      expect(yield* Effect.flip(registry.startUpload(app))).toMatchObject({ reason: "denied" });
+      expect(ecr.registry.repositories()).toEqual(["team/app"]);
+      expect([...ecr.policies()]).toEqual([]);
+      for (let n = 0; n < 2; n++) yield* registry.startUpload(app);
+      expect([...ecr.policies()]).toEqual([["team/app", lifecyclePolicy]]);
+      expect(ecr.calls().filter((call) => call === "PutLifecyclePolicy")).toHaveLength(2);
     }).pipe(Effect.scoped),
   );
 });

@@ -1,23 +1,27 @@
 import {
   type Adapter,
   connectRegistry,
-  ensuringRepository,
-  type OutboundHost,
   proofOf,
   type Registry,
   type RegistryTraits,
   STANDARD_TRAITS,
 } from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
-import { openEcrApi } from "./api.ts";
+import { outboundHosts } from "./addresses.ts";
+import { type EcrApi, openEcrApi } from "./api.ts";
 import { authenticateEventBridge } from "./authenticate.ts";
+import { creating } from "./creating.ts";
+import { examineEcr } from "./examine.ts";
+import { examineQueue } from "./examine-queue.ts";
+import { acceptingEqual } from "./immutable.ts";
 import { queueListener } from "./listen-queue.ts";
 import { listOf, repositoriesOf } from "./listing.ts";
 import type { EcrOptions } from "./options.ts";
 import { parseEventBridge } from "./parse.ts";
 import { withinQuotas } from "./quotas.ts";
+import { reauthenticating } from "./reauthenticate.ts";
 import { removeOne } from "./remove.ts";
-import { tokenAuth } from "./token.ts";
+import { makeTokens } from "./token.ts";
 
 /** Source of each value: facts/ecr.md, the section named. */
 const traits: RegistryTraits = {
@@ -37,8 +41,8 @@ const traits: RegistryTraits = {
 };
 
 /**
- * Amazon ECR, private and public: content by the distribution API, everything else by the AWS API. A token is made from the AWS credentials and renewed
- * long before it ends; missing repositories are made where the configuration says so.
+ * Amazon ECR, private and public: content by the distribution API, everything else by the AWS API. A token is made from the AWS credentials, renewed
+ * long before it ends, and at once where it is refused; missing repositories are made where the configuration says so.
  */
 export const ecrAdapter: Adapter<EcrOptions> = {
   type: "ecr",
@@ -46,37 +50,19 @@ export const ecrAdapter: Adapter<EcrOptions> = {
   connect: (settings, options) =>
     Effect.gen(function* () {
       const api = yield* openEcrApi(settings, options);
-      const auth = yield* tokenAuth(settings.name, api, options.isPublic ? "Bearer" : "Basic");
-      const client = yield* connectRegistry({ ...settings, auth, traits: { ...traits, ...settings.traits } });
-      const mounts = yield* Effect.cached(
-        // Whoever may not ask does without: a mount that is refused only costs what an upload costs.
-        Effect.orElseSucceed(
-          api.call("GetAccountSetting", "BLOB_MOUNTING", (calls) => calls.mounts()),
-          () => false,
-        ),
-      );
-      const how = options.createRepositories;
-      const registry: Registry = {
-        ...client,
-        repositories: () => repositoriesOf(api, settings.name),
-        startUpload: (repository, mount) =>
-          mount === undefined
-            ? client.startUpload(repository)
-            : Effect.flatMap(mounts, (can) => client.startUpload(repository, can ? mount : undefined)),
-        deleteManifest: (repository, reference) => removeOne(api, settings.name, repository, reference),
-        powers: {
-          ...client.powers,
-          list: (repository) => listOf(api, repository),
-          ...(how === false
-            ? {}
-            : {
-                createRepository: (repository) =>
-                  api.call("CreateRepository", repository, (calls) => calls.create(repository, how)),
-              }),
-        },
-      };
+      const tokens = makeTokens(settings.name, api, options.isPublic ? "Bearer" : "Basic");
+      const plain = yield* connectRegistry({
+        ...settings,
+        auth: tokens.auth,
+        traits: { ...traits, ...settings.traits },
+      });
+      const content = acceptingEqual(reauthenticating(plain, tokens));
+      const registry = byApi(yield* mountingWhereAllowed(content, api), settings.name, api);
+      const examine = examineEcr(settings.name, api, options, examineQueue(settings, options));
+      const examined = { ...registry, powers: { ...registry.powers, examine } };
       const quotaKey = `${options.account}/${options.isPublic ? "public" : options.region}`;
-      return ensuringRepository(withinQuotas(registry, quotaKey, options.isPublic));
+      const paced = withinQuotas(examined, quotaKey, options.isPublic);
+      return options.createRepositories === false ? paced : creating(paced, api, options.createRepositories);
     }),
   notifications: (options) => ({
     // EventBridge events have at most 256 KiB.
@@ -86,26 +72,33 @@ export const ecrAdapter: Adapter<EcrOptions> = {
     authenticate: (request) => authenticateEventBridge(request, options.secrets),
     parse: (request) => parseEventBridge(request, options),
   }),
-  hosts: (_settings, { api, queue, queueApi, region, isPublic }) => [
-    at(
-      api ??
-        new URL(
-          isPublic ? "https://api.ecr-public.us-east-1.amazonaws.com" : `https://api.ecr.${region}.amazonaws.com`,
-        ),
-      "API",
-    ),
-    // Layers come from there, by addresses that ECR signs.
-    ...(isPublic
-      ? []
-      : [at(new URL(`https://prod-${region}-starport-layer-bucket.s3.${region}.amazonaws.com`), "storage")]),
-    ...(queue === undefined ? [] : [at(queueApi ?? queue, "queue")]),
-  ],
+  hosts: outboundHosts,
   listeners: (settings, options) =>
     options.queue === undefined ? [] : [queueListener(settings, options.queue, options)],
 };
 
-const at = ({ hostname, port, protocol }: URL, purpose: string): OutboundHost => ({
-  host: hostname,
-  port: port === "" ? (protocol === "http:" ? 80 : 443) : Number(port),
-  purpose,
+/** Whoever may not ask for the setting does without: a mount that is refused only costs what an upload costs. */
+const mountingWhereAllowed = (registry: Registry, api: EcrApi): Effect.Effect<Registry> =>
+  Effect.map(
+    Effect.cached(
+      Effect.orElseSucceed(
+        api.call("GetAccountSetting", "BLOB_MOUNTING", (calls, signal) => calls.mounts(signal)),
+        () => false,
+      ),
+    ),
+    (mounts) => ({
+      ...registry,
+      startUpload: (repository, mount) =>
+        mount === undefined
+          ? registry.startUpload(repository)
+          : Effect.flatMap(mounts, (can) => registry.startUpload(repository, can ? mount : undefined)),
+    }),
+  );
+
+/** What the AWS API does better than the distribution API, or alone. */
+const byApi = (registry: Registry, name: string, api: EcrApi): Registry => ({
+  ...registry,
+  repositories: () => repositoriesOf(api, name),
+  deleteManifest: (repository, reference) => removeOne(api, name, repository, reference),
+  powers: { ...registry.powers, list: (repository) => listOf(api, registry, repository) },
 });

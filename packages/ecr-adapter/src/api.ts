@@ -20,10 +20,12 @@ export interface Page<A> {
 
 export interface EcrImage {
   readonly digest: string;
-  /** Empty for an untagged manifest: a child, a referrer. */
   readonly tags: ReadonlyArray<string>;
-  /** It cannot be pulled until somebody restores it. */
-  readonly isArchived: boolean;
+}
+
+export interface EcrRepository {
+  /** Whether some tags, or all, can never be moved. */
+  readonly isImmutable: boolean;
 }
 
 export type ImageId = { readonly imageDigest: string } | { readonly imageTag: string };
@@ -35,30 +37,39 @@ export interface DeleteFailure {
 
 /** The calls of the AWS API that we need, the same for private and public registries. They throw what the SDK throws. */
 export interface EcrCalls {
-  readonly token: () => Promise<EcrToken>;
-  readonly repositories: (next: string | undefined) => Promise<Page<string>>;
-  readonly images: (repository: string, next: string | undefined) => Promise<Page<EcrImage>>;
+  readonly token: (signal: AbortSignal) => Promise<EcrToken>;
+  readonly repositories: (next: string | undefined, signal: AbortSignal) => Promise<Page<string>>;
+  /** One repository; throws where it does not exist. */
+  readonly repository: (repository: string, signal: AbortSignal) => Promise<EcrRepository>;
+  /** Tagged images alone: what has no tag is no tag of a listing. */
+  readonly images: (repository: string, next: string | undefined, signal: AbortSignal) => Promise<Page<EcrImage>>;
   /** `false`: it is there already. */
-  readonly create: (repository: string, how: CreateRepositories) => Promise<boolean>;
+  readonly create: (repository: string, how: CreateRepositories, signal: AbortSignal) => Promise<boolean>;
+  /** What a repository that we have made still lacks. May be called again. */
+  readonly finish: (repository: string, how: CreateRepositories, signal: AbortSignal) => Promise<void>;
   /** At most 100 ids. */
-  readonly remove: (repository: string, ids: ReadonlyArray<ImageId>) => Promise<ReadonlyArray<DeleteFailure>>;
+  readonly remove: (
+    repository: string,
+    ids: ReadonlyArray<ImageId>,
+    signal: AbortSignal,
+  ) => Promise<ReadonlyArray<DeleteFailure>>;
   /** Whether the account has blob mounting switched on. */
-  readonly mounts: () => Promise<boolean>;
+  readonly mounts: (signal: AbortSignal) => Promise<boolean>;
   readonly close: () => void;
 }
 
-/** The AWS API of one registry. */
+/** The AWS API of one registry. An interruption aborts the call. */
 export interface EcrApi {
   readonly call: <A>(
     operation: string,
     reference: string,
-    work: (calls: EcrCalls) => Promise<A>,
+    work: (calls: EcrCalls, signal: AbortSignal) => Promise<A>,
   ) => Effect.Effect<A, RegistryError>;
 }
 
 /** Opens the API until the scope closes. The SDK is loaded by the first call: whoever has no ECR registry never pays for it. */
 export const openEcrApi = (
-  settings: Pick<RegistrySettings, "name" | "network">,
+  settings: Pick<RegistrySettings, "name" | "network" | "url">,
   options: EcrOptions,
 ): Effect.Effect<EcrApi, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -76,9 +87,13 @@ export const openEcrApi = (
     return {
       call: (operation, reference, work) =>
         Effect.tryPromise({
-          try: async () => {
-            opened ??= open();
-            return await work(await opened);
+          try: async (signal) => {
+            opened ??= open().catch((cause: unknown) => {
+              // What could not be opened is tried again.
+              opened = undefined;
+              throw cause;
+            });
+            return await work(await opened, signal);
           },
           catch: (cause) => awsError({ registry: settings.name, operation, reference }, cause),
         }),

@@ -10,18 +10,32 @@ export interface Place {
 /** By the name of the exception, since statuses mislead: throttling is a 400. Source: facts/ecr.md 3.1, 3.2. */
 const BY_NAME: Readonly<Record<string, RegistryReason>> = {
   RepositoryNotFoundException: "repository-unknown",
+  RegistryNotFoundException: "repository-unknown",
   ImageNotFoundException: "not-found",
+  QueueDoesNotExist: "not-found",
   AccessDeniedException: "denied",
+  AccessDenied: "denied",
+  KmsException: "denied",
+  // A quota of the account (repositories, images): waiting does not help, its owner must raise it.
+  LimitExceededException: "denied",
   UnrecognizedClientException: "unauthorized",
   InvalidSignatureException: "unauthorized",
+  IncompleteSignature: "unauthorized",
+  InvalidClientTokenId: "unauthorized",
   ExpiredTokenException: "unauthorized",
+  ExpiredToken: "unauthorized",
   CredentialsProviderError: "unauthorized",
+  TokenProviderError: "unauthorized",
   ThrottlingException: "rate-limited",
   TooManyRequestsException: "rate-limited",
-  LimitExceededException: "denied",
+  RequestThrottled: "rate-limited",
   InvalidParameterException: "invalid-request",
+  InvalidTagParameterException: "invalid-request",
+  TooManyTagsException: "invalid-request",
   ValidationException: "invalid-request",
-  KmsException: "denied",
+  ServerException: "unavailable",
+  InternalFailure: "unavailable",
+  ServiceUnavailable: "unavailable",
   TimeoutError: "stalled",
 };
 
@@ -33,8 +47,7 @@ export const awsError = (place: Place, cause: unknown): RegistryError => {
   const name = cause instanceof Error ? cause.name : "";
   const text = cause instanceof Error ? cause.message : String(cause);
   const { httpStatusCode: status, requestId } = metadataOf(cause);
-  const reason =
-    BY_NAME[name] ?? (status === undefined ? "network" : status >= 500 ? "unavailable" : "invalid-response");
+  const reason = BY_NAME[name] ?? byStatus(status);
   return new RegistryError({
     ...place,
     reason,
@@ -44,6 +57,14 @@ export const awsError = (place: Place, cause: unknown): RegistryError => {
     requestId,
     cause,
   });
+};
+
+const byStatus = (status: number | undefined): RegistryReason => {
+  if (status === undefined) return "network";
+  if (status >= 500) return "unavailable";
+  if (status === 429) return "rate-limited";
+  if (status === 403) return "denied";
+  return status >= 400 ? "invalid-request" : "invalid-response";
 };
 
 interface Metadata {

@@ -1,3 +1,4 @@
+import type { SQSClient } from "@aws-sdk/client-sqs";
 import type { Deliver, NotificationListener, Receipt, RegistryError, RegistrySettings } from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
 import { awsError } from "./aws-error.ts";
@@ -27,7 +28,7 @@ interface Queue {
  * kept with us) is removed; what could not be stored comes again after its visibility time. Source: facts/event-sources.md section 9.
  */
 export const queueListener = (
-  settings: Pick<RegistrySettings, "name" | "network">,
+  settings: Pick<RegistrySettings, "name" | "network" | "url">,
   queue: URL,
   options: EcrOptions,
 ): NotificationListener => ({
@@ -66,14 +67,24 @@ const takeIn = Effect.fnUntraced(function* (
   yield* attempt("DeleteMessage", () => queue.remove(ReceiptHandle));
 });
 
+/** Not the region of the registry: a queue may be in another one. Its host says which. */
+export const openSqs = async (
+  from: Pick<RegistrySettings, "name" | "network" | "url">,
+  url: URL,
+  options: EcrOptions,
+): Promise<SQSClient> => {
+  const sdk = await import("@aws-sdk/client-sqs");
+  const settings = await clientSettings(from, { ...options, isPublic: false, api: options.queueApi });
+  return new sdk.SQSClient({ ...settings, region: regionOf(url) ?? options.region });
+};
+
 const openQueue = async (
-  from: Pick<RegistrySettings, "name" | "network">,
+  from: Pick<RegistrySettings, "name" | "network" | "url">,
   url: URL,
   options: EcrOptions,
 ): Promise<Queue> => {
   const sdk = await import("@aws-sdk/client-sqs");
-  const settings = await clientSettings(from, { ...options, isPublic: false, api: options.queueApi });
-  const client = new sdk.SQSClient({ ...settings, region: regionOf(url) ?? options.region });
+  const client = await openSqs(from, url, options);
   const QueueUrl = url.href;
   return {
     receive: async () => {

@@ -1,4 +1,4 @@
-import type { ListedTag, RegistryError } from "@drayage/oci-core";
+import type { ListedTag, Registry, RegistryError } from "@drayage/oci-core";
 import { parseDigest, parseRepositoryName, parseTag, type RepositoryName } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import * as Option from "effect/Option";
@@ -30,20 +30,28 @@ export const repositoriesOf = (
   name: string,
 ): Stream.Stream<ReadonlyArray<RepositoryName>, RegistryError> =>
   pages(
-    (next) => api.call("DescribeRepositories", name, (calls) => calls.repositories(next)),
+    (next) => api.call("DescribeRepositories", name, (calls, signal) => calls.repositories(next, signal)),
     (found) => [parseRepositoryName(found)].filter((parsed) => parsed !== undefined),
   );
 
-/** All tags with their digests, by DescribeImages: a thousand manifests a request, archived ones too, since they are not gone. */
+/**
+ * All tags with their digests, by DescribeImages: a thousand images a request, archived ones too, since they are not gone, and untagged ones not.
+ * Without the right to it there is the list of the distribution API, which has no digests.
+ */
 export const listOf = (
   api: EcrApi,
+  registry: Pick<Registry, "tags">,
   repository: RepositoryName,
 ): Stream.Stream<ReadonlyArray<ListedTag>, RegistryError> =>
-  pages(
-    (next) => api.call("DescribeImages", repository, (calls) => calls.images(repository, next)),
-    ({ digest, tags }) =>
-      tags.flatMap((text) => {
-        const tag = parseTag(text);
-        return tag === undefined ? [] : [{ tag, digest: parseDigest(digest) }];
-      }),
+  Stream.catchIf(
+    pages(
+      (next) => api.call("DescribeImages", repository, (calls, signal) => calls.images(repository, next, signal)),
+      ({ digest, tags }) =>
+        tags.flatMap((text) => {
+          const tag = parseTag(text);
+          return tag === undefined ? [] : [{ tag, digest: parseDigest(digest) }];
+        }),
+    ),
+    ({ reason }) => reason === "denied",
+    () => Stream.map(registry.tags(repository), (page) => page.map((tag) => ({ tag }))),
   );

@@ -12,18 +12,25 @@ export const privateCalls = async (settings: ClientSettings, { account }: EcrOpt
   const client = new sdk.ECRClient(settings);
   const registryId = account;
   return {
-    token: async () => {
-      const { authorizationData } = await client.send(new sdk.GetAuthorizationTokenCommand({}));
+    token: async (abortSignal) => {
+      const { authorizationData } = await client.send(new sdk.GetAuthorizationTokenCommand({}), { abortSignal });
       const first = authorizationData?.[0];
       if (first?.authorizationToken === undefined) throw new Error("the answer holds no token");
       // An answer without a time is used for as short a time as one whose time is past.
       return { value: first.authorizationToken, expiresAt: first.expiresAt ?? new Date(0) };
     },
-    repositories: async (nextToken) => {
-      const page = await client.send(new sdk.DescribeRepositoriesCommand({ registryId, maxResults: PAGE, nextToken }));
+    repositories: async (nextToken, abortSignal) => {
+      const asked = new sdk.DescribeRepositoriesCommand({ registryId, maxResults: PAGE, nextToken });
+      const page = await client.send(asked, { abortSignal });
       return { items: (page.repositories ?? []).map((one) => one.repositoryName ?? ""), next: page.nextToken };
     },
-    images: async (repositoryName, nextToken) => {
+    repository: async (repositoryName, abortSignal) => {
+      const asked = new sdk.DescribeRepositoriesCommand({ registryId, repositoryNames: [repositoryName] });
+      const { repositories } = await client.send(asked, { abortSignal });
+      const { imageTagMutability = "MUTABLE" } = repositories?.[0] ?? {};
+      return { isImmutable: imageTagMutability !== "MUTABLE" };
+    },
+    images: async (repositoryName, nextToken, abortSignal) => {
       const page = await client.send(
         new sdk.DescribeImagesCommand({
           registryId,
@@ -31,13 +38,14 @@ export const privateCalls = async (settings: ClientSettings, { account }: EcrOpt
           maxResults: PAGE,
           nextToken,
           // Archived ones are hidden from the default, and would look as if they had been deleted.
-          filter: { tagStatus: "ANY", imageStatus: "ANY" },
+          filter: { tagStatus: "TAGGED", imageStatus: "ANY" },
         }),
+        { abortSignal },
       );
       return { items: (page.imageDetails ?? []).flatMap(imageOf), next: page.nextToken };
     },
-    create: async (repositoryName, { immutableTags, scanOnPush, kmsKey, lifecyclePolicy, tags }) => {
-      const isNew = await client
+    create: (repositoryName, { immutableTags, scanOnPush, kmsKey, tags }, abortSignal) =>
+      client
         .send(
           new sdk.CreateRepositoryCommand({
             registryId,
@@ -52,40 +60,29 @@ export const privateCalls = async (settings: ClientSettings, { account }: EcrOpt
               kmsKey === undefined ? { encryptionType: "AES256" } : { encryptionType: "KMS", kmsKey },
             tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
           }),
+          { abortSignal },
         )
-        .then(
-          () => true,
-          (cause: unknown) => existsAlready(cause),
-        );
-      if (isNew && lifecyclePolicy !== undefined) {
-        await client.send(
-          new sdk.PutLifecyclePolicyCommand({ registryId, repositoryName, lifecyclePolicyText: lifecyclePolicy }),
-        );
-      }
-      return isNew;
+        .then(() => true, existsAlready),
+    finish: async (repositoryName, { lifecyclePolicy: lifecyclePolicyText }, abortSignal) => {
+      if (lifecyclePolicyText === undefined) return;
+      const asked = new sdk.PutLifecyclePolicyCommand({ registryId, repositoryName, lifecyclePolicyText });
+      await client.send(asked, { abortSignal });
     },
-    remove: async (repositoryName, ids) =>
-      failuresOf(
-        await client.send(new sdk.BatchDeleteImageCommand({ registryId, repositoryName, imageIds: [...ids] })),
-      ),
-    mounts: async () => {
-      const { value } = await client.send(new sdk.GetAccountSettingCommand({ name: "BLOB_MOUNTING" }));
+    remove: async (repositoryName, ids, abortSignal) => {
+      const asked = new sdk.BatchDeleteImageCommand({ registryId, repositoryName, imageIds: [...ids] });
+      return failuresOf(await client.send(asked, { abortSignal }));
+    },
+    mounts: async (abortSignal) => {
+      const asked = new sdk.GetAccountSettingCommand({ name: "BLOB_MOUNTING" });
+      const { value } = await client.send(asked, { abortSignal });
       return value === "ENABLED";
     },
     close: () => client.destroy(),
   };
 };
 
-const imageOf = ({ imageDigest, imageTags, imageStatus }: ImageDetail): ReadonlyArray<EcrImage> =>
-  imageDigest === undefined
-    ? []
-    : [
-        {
-          digest: imageDigest,
-          tags: imageTags ?? [],
-          isArchived: imageStatus !== undefined && imageStatus !== "ACTIVE",
-        },
-      ];
+const imageOf = ({ imageDigest, imageTags }: ImageDetail): ReadonlyArray<EcrImage> =>
+  imageDigest === undefined ? [] : [{ digest: imageDigest, tags: imageTags ?? [] }];
 
 /** Two of us may make it at once: the second is told so, and that is a success. */
 export const existsAlready = (cause: unknown): false => {

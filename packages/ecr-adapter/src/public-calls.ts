@@ -14,52 +14,50 @@ export const publicCalls = async (settings: ClientSettings, { account }: EcrOpti
   const client = new sdk.ECRPUBLICClient(settings);
   const registryId = account;
   return {
-    token: async () => {
-      const { authorizationData } = await client.send(new sdk.GetAuthorizationTokenCommand({}));
+    token: async (abortSignal) => {
+      const { authorizationData } = await client.send(new sdk.GetAuthorizationTokenCommand({}), { abortSignal });
       if (authorizationData?.authorizationToken === undefined) throw new Error("the answer holds no token");
       return { value: authorizationData.authorizationToken, expiresAt: authorizationData.expiresAt ?? new Date(0) };
     },
-    repositories: async (nextToken) => {
-      const page = await client.send(new sdk.DescribeRepositoriesCommand({ registryId, maxResults: PAGE, nextToken }));
+    repositories: async (nextToken, abortSignal) => {
+      const asked = new sdk.DescribeRepositoriesCommand({ registryId, maxResults: PAGE, nextToken });
+      const page = await client.send(asked, { abortSignal });
       // The URI is public.ecr.aws/<alias>/<image>: the name that is pulled is told nowhere else.
       const names = (page.repositories ?? []).map(({ repositoryUri = "" }) =>
         repositoryUri.split("/").slice(1).join("/"),
       );
       return { items: names, next: page.nextToken };
     },
-    images: async (repository, nextToken) => {
-      const page = await client.send(
-        new sdk.DescribeImagesCommand({
-          registryId,
-          repositoryName: withoutAlias(repository),
-          maxResults: PAGE,
-          nextToken,
-        }),
-      );
+    repository: async (repository, abortSignal) => {
+      const repositoryNames = [withoutAlias(repository)];
+      await client.send(new sdk.DescribeRepositoriesCommand({ registryId, repositoryNames }), { abortSignal });
+      return { isImmutable: false };
+    },
+    images: async (repository, nextToken, abortSignal) => {
+      const repositoryName = withoutAlias(repository);
+      const asked = new sdk.DescribeImagesCommand({ registryId, repositoryName, maxResults: PAGE, nextToken });
+      const page = await client.send(asked, { abortSignal });
       const items = (page.imageDetails ?? []).flatMap(({ imageDigest, imageTags }) =>
-        imageDigest === undefined ? [] : [{ digest: imageDigest, tags: imageTags ?? [], isArchived: false }],
+        imageDigest === undefined ? [] : [{ digest: imageDigest, tags: imageTags ?? [] }],
       );
       return { items, next: page.nextToken };
     },
-    create: (repository, { tags }) =>
+    create: (repository, { tags }, abortSignal) =>
       client
         .send(
           new sdk.CreateRepositoryCommand({
             repositoryName: withoutAlias(repository),
             tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
           }),
+          { abortSignal },
         )
         .then(() => true, existsAlready),
-    remove: async (repository, ids) =>
-      failuresOf(
-        await client.send(
-          new sdk.BatchDeleteImageCommand({
-            registryId,
-            repositoryName: withoutAlias(repository),
-            imageIds: [...ids],
-          }),
-        ),
-      ),
+    finish: () => Promise.resolve(),
+    remove: async (repository, ids, abortSignal) => {
+      const repositoryName = withoutAlias(repository);
+      const asked = new sdk.BatchDeleteImageCommand({ registryId, repositoryName, imageIds: [...ids] });
+      return failuresOf(await client.send(asked, { abortSignal }));
+    },
     mounts: () => Promise.resolve(false),
     close: () => client.destroy(),
   };

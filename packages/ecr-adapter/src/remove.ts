@@ -44,7 +44,9 @@ export const removeAll = Effect.fnUntraced(function* (
   let absent = 0;
   for (let at = 0; at < references.length; at += BATCH_MOST) {
     const ids = references.slice(at, at + BATCH_MOST).map(idOf);
-    const failures = yield* api.call("BatchDeleteImage", repository, (calls) => calls.remove(repository, ids));
+    const failures = yield* api.call("BatchDeleteImage", repository, (calls, signal) =>
+      calls.remove(repository, ids, signal),
+    );
     absent += failures.filter(({ code }) => code === ABSENT).length;
     const failed = failures.find(({ code }) => code !== ABSENT);
     if (failed !== undefined) return yield* failureOf(registry, repository, failed);

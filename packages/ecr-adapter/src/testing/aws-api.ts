@@ -36,11 +36,13 @@ type Operation = (state: EcrState, body: Body) => Answer | Promise<Answer>;
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   GetAuthorizationToken: ({ token, tokenSeconds }) =>
     json(200, {
-      authorizationData: [{ authorizationToken: token, expiresAt: Date.now() / 1000 + tokenSeconds }],
+      authorizationData: [{ authorizationToken: token(), expiresAt: Date.now() / 1000 + tokenSeconds }],
     }),
   GetAccountSetting: ({ blobMounting }, { name }) => json(200, { name, value: blobMounting ? "ENABLED" : "DISABLED" }),
   DescribeRepositories: (state, body) =>
-    paged(state.registry().repositories().map(described(state)), body, "repositories"),
+    body.repositoryNames === undefined
+      ? paged(state.registry().repositories().map(described(state)), body, "repositories")
+      : describeNamed(state, body.repositoryNames),
   CreateRepository: (state, { repositoryName = "" }) => {
     const registry = state.registry();
     if (repositoryName.length < 2 || repositoryName !== repositoryName.toLowerCase())
@@ -52,7 +54,11 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     registry.createRepository(repositoryName);
     return json(200, { repository: described(state)(repositoryName) });
   },
-  PutLifecyclePolicy: (_state, { repositoryName }) => json(200, { repositoryName }),
+  PutLifecyclePolicy: (state, body) =>
+    inRepository(state, body, (repositoryName) => {
+      state.policies.set(repositoryName, body.lifecyclePolicyText ?? "");
+      return json(200, { repositoryName });
+    }),
   DescribeImages: (state, body) =>
     inRepository(state, body, (repository) => {
       const registry = state.registry();
@@ -64,7 +70,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
       }));
       const all = body.filter?.imageStatus === "ANY";
       return paged(
-        images.filter(({ imageStatus }) => all || imageStatus === "ACTIVE"),
+        images
+          .filter(({ imageStatus }) => all || imageStatus === "ACTIVE")
+          .filter((image) => body.filter?.tagStatus !== "TAGGED" || "imageTags" in image),
         body,
         "imageDetails",
       );
@@ -83,15 +91,33 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
       })),
     });
   },
+  GetQueueAttributes: ({ account, region }) =>
+    json(200, { Attributes: { QueueArn: `arn:aws:sqs:${region}:${account}:events` } }),
   DeleteMessage: ({ queue }, { ReceiptHandle = "" }) => {
     queue.remove(ReceiptHandle);
     return json(200, {});
   },
 };
 
+/** One that is missing fails the whole call. */
+const describeNamed = (state: EcrState, names: ReadonlyArray<string>): Answer => {
+  const missing = names.find((name) => !state.registry().repositories().includes(name));
+  return missing === undefined
+    ? json(200, { repositories: names.map(described(state)) })
+    : repositoryNotFound(state, missing);
+};
+
+const repositoryNotFound = ({ account }: EcrState, name: string): Answer =>
+  exception(
+    400,
+    "RepositoryNotFoundException",
+    `The repository with name '${name}' does not exist in the registry with id '${account}'`,
+  );
+
 const described =
-  ({ account, region }: EcrState) =>
+  ({ account, region, isImmutable }: EcrState) =>
   (repositoryName: string) => ({
+    imageTagMutability: isImmutable ? "IMMUTABLE" : "MUTABLE",
     repositoryName,
     registryId: account,
     repositoryUri: `${account}.dkr.ecr.${region}.amazonaws.com/${repositoryName}`,
@@ -105,11 +131,7 @@ const inRepository = (
 ): Answer =>
   state.registry().repositories().includes(repositoryName)
     ? answer(repositoryName)
-    : exception(
-        400,
-        "RepositoryNotFoundException",
-        `The repository with name '${repositoryName}' does not exist in the registry with id '${state.account}'`,
-      );
+    : repositoryNotFound(state, repositoryName);
 
 /** Opaque tokens; the last page has none. */
 const paged = (items: ReadonlyArray<unknown>, { maxResults = PAGE_DEFAULT, nextToken }: Body, key: string): Answer => {

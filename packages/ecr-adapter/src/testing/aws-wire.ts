@@ -7,6 +7,8 @@ export type WireImageId = z.output<typeof imageId>;
 const body = z.looseObject({
   name: z.string().optional(),
   repositoryName: z.string().optional(),
+  repositoryNames: z.array(z.string()).optional(),
+  lifecyclePolicyText: z.string().optional(),
   maxResults: z.int().positive().optional(),
   nextToken: z.string().optional(),
   filter: z.looseObject({ tagStatus: z.string().optional(), imageStatus: z.string().optional() }).optional(),

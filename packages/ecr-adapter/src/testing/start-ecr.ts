@@ -2,13 +2,18 @@
  * Amazon ECR in this process, as facts/ecr.md says that it behaves: repositories must exist, tags may be immutable even for an equal digest, lists have
  * at most a thousand entries, blobs come from another host, and everything but content goes through the AWS API, which is at the same address.
  */
+import { randomUUID } from "node:crypto";
 import type { NotificationRequest } from "@drayage/oci-core";
 import {
+  type Answer,
   type RateRule,
   type RegistryChange,
+  refusal,
   type StrictRegistry,
   type StrictRegistryOptions,
+  type StrictRegistryRules,
   startStrictRegistry,
+  text,
 } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
@@ -50,13 +55,19 @@ export interface Ecr {
   readonly calls: () => ReadonlyArray<string>;
   /** The image can no longer be pulled, and default lists hide it. */
   readonly archive: (repository: string, digest: string) => void;
+  /** All tokens so far are refused from now on, by 401 or in the words of ECR for one that ran out (403). */
+  readonly refuseTokens: (status: 401 | 403) => void;
+  /** Lifecycle policies by repository. */
+  readonly policies: () => ReadonlyMap<string, string>;
   /** The next AWS call of this name is answered with this exception. */
   readonly failNext: (operation: string, exception: string, status?: number) => void;
 }
 
 const UPLOAD_PART_MIN = 5 * 1024 * 1024;
 const TOKEN_SECONDS = 12 * 3600;
+/** For plain HTTP: no token of this kind is ever given. */
 const USER = { name: "AWS", password: "ecr-password" };
+const EXPIRED = "Your authorization token has expired. Reauthenticate and try again.";
 
 /** Starts an ECR that lives as long as the scope. */
 export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never, Scope.Scope> =>
@@ -71,12 +82,17 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
       queue.send(body.toString());
       for (const listener of listeners) listener({ headers: { "content-type": "application/json" }, body });
     };
+    const basicOf = (password: string): string => Buffer.from(`${USER.name}:${password}`).toString("base64");
+    const refused = new Map<string, 401 | 403>();
+    let password = randomUUID();
     const state: EcrState = {
       account,
       region,
-      token: Buffer.from(`${USER.name}:${USER.password}`).toString("base64"),
+      token: () => basicOf(password),
       tokenSeconds: options.tokenSeconds ?? TOKEN_SECONDS,
       blobMounting: options.blobMounting ?? true,
+      isImmutable: options.immutableTags !== undefined,
+      policies: new Map(),
       archived: new Set(),
       calls: [],
       failures: new Map(),
@@ -87,7 +103,7 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
     const rates: ReadonlyArray<RateRule> =
       putImagePerSecond === undefined ? [] : [{ method: "PUT", path: /\/manifests\//, perSecond: putImagePerSecond }];
     const rules: StrictRegistryOptions = {
-      auth: { _tag: "Basic", users: [USER] },
+      auth: authOf(password),
       createRepositories: options.createOnPush ?? false,
       mount: state.blobMounting ? "honoured" : "refused",
       chunkMinLength: UPLOAD_PART_MIN,
@@ -101,7 +117,13 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
           ? undefined
           : { tags: options.immutableTags, status: 400, code: "TAG_INVALID", sameDigest: "refused" },
       port: options.port,
-      intercept: (exchange) => awsApi(state, exchange),
+      intercept: async (exchange) => {
+        const given = /^Basic (.+)$/.exec(exchange.headers.authorization ?? "")?.[1] ?? "";
+        const status = refused.get(given);
+        if (status === 403) return refusal(403, "DENIED", EXPIRED);
+        // Without JSON, as ECR says it.
+        return status === 401 ? notAuthorized : awsApi(state, exchange);
+      },
     };
     const registry: StrictRegistry = yield* startStrictRegistry(rules);
     registry.onChange(tell);
@@ -109,7 +131,7 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
       registry,
       account,
       region,
-      authorization: `Basic ${state.token}`,
+      authorization: `Basic ${basicOf(USER.password)}`,
       onEvent: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -119,8 +141,24 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
       archive: (repository, digest) => {
         state.archived.add(`${repository}@${digest}`);
       },
+      refuseTokens: (status) => {
+        refused.set(basicOf(password), status);
+        password = randomUUID();
+        registry.configure({ auth: authOf(password) });
+      },
+      policies: () => state.policies,
       failNext: (operation, exception, status = 400) => {
         state.failures.set(operation, { exception, status });
       },
     };
   });
+
+const authOf = (password: string): StrictRegistryRules["auth"] => ({
+  _tag: "Basic",
+  users: [USER, { name: USER.name, password }],
+});
+
+const notAuthorized: Answer = {
+  ...text(401, "Not Authorized"),
+  headers: { "Www-Authenticate": 'Basic realm="https://ecr.example/",service="ecr.amazonaws.com"' },
+};

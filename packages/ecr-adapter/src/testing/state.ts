@@ -5,9 +5,13 @@ import type { TestQueue } from "./queue.ts";
 export interface EcrState {
   readonly account: string;
   readonly region: string;
-  readonly token: string;
+  /** What GetAuthorizationToken gives now. */
+  readonly token: () => string;
   readonly tokenSeconds: number;
   readonly blobMounting: boolean;
+  readonly isImmutable: boolean;
+  /** Lifecycle policies by repository. */
+  readonly policies: Map<string, string>;
   /** `repository@digest` */
   readonly archived: Set<string>;
   readonly calls: Array<string>;
