@@ -17,6 +17,11 @@ export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   doctor: ["dray doctor", "dray doctor --egress --json"],
   retry: ["dray retry", "dray retry --target frankfurt --why 'quota raised'", "dray retry 17 42"],
   check: ["dray config check", "dray config check --no-secrets"],
+  apply: [
+    "dray artifactory webhook apply --url https://drayage.acme.example --dry-run",
+    "dray artifactory webhook apply --url https://drayage.acme.example --token-env ARTIFACTORY_ADMIN_TOKEN",
+    "dray artifactory webhook apply --url https://drayage.acme.example --domain docker artifact --repository-key docker-local",
+  ],
   schema: ["dray config schema > drayage.schema.json"],
   demo: ["dray demo", "dray demo --once"],
 };

@@ -4,6 +4,7 @@ import { Command, type CommanderError } from "commander";
 import type * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { CliError } from "./cli-error.ts";
+import type { WebhookOptions } from "./commands/artifactory-webhook.ts";
 import { EXAMPLES } from "./examples.ts";
 import { ExitCode } from "./exit-code.ts";
 import { LATER } from "./later.ts";
@@ -44,6 +45,7 @@ export const program = (): Command => {
   command("schema", "print the JSON Schema of drayage.yaml, for editors", config).action(async () =>
     run((await import("./commands/config.ts")).schema),
   );
+  artifactory(command, globals);
   command("demo", "registries, images and replication on this machine, nothing to set up")
     .option("--once", "end after the tour: exit 0 when all of it came true")
     .action(async (options: { readonly once?: boolean }) =>
@@ -132,6 +134,25 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
     .option("--why <reason>", "kept in the log", "asked for on the command line")
     .action(async (ids: ReadonlyArray<string>, options: { readonly target?: string; readonly why: string }) =>
       run((await import("./commands/retry.ts")).retry(globals(), ids, options)),
+    );
+};
+
+/** What only one type of registry has. */
+const artifactory = (command: NewCommand, globals: () => Globals): void => {
+  const webhook = command("webhook", "its webhooks", command("artifactory", "JFrog Artifactory"));
+  command("apply", "create or update the webhooks that tell ingest what happens there", webhook)
+    .requiredOption(
+      "-u, --url <address>",
+      "ingest as Artifactory reaches it; /notifications/<registry> follows by itself",
+    )
+    .option("-r, --registry <name>", "which one, where the configuration has several")
+    .option("--domain <name...>", "docker, artifact or artifact_property, each a webhook of its own", ["docker"])
+    .option("--key <key>", "key of the webhook in Artifactory", "drayage")
+    .option("--repository-key <key...>", "for these repository keys only (default: all local and federated ones)")
+    .option("--token-env <variable>", "has an administrator's access token (default: the registry's own credentials)")
+    .option("--dry-run", "show what would be sent, change nothing")
+    .action(async (options: WebhookOptions) =>
+      run((await import("./commands/artifactory-webhook.ts")).applyWebhooks(globals(), options)),
     );
 };
 

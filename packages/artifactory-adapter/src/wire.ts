@@ -159,7 +159,9 @@ const subscription = z.looseObject({
     event_types: z.array(z.string()).optional().catch(undefined),
     criteria: z.looseObject({}).optional().catch(undefined),
   }),
-  handlers: z.array(z.looseObject({ url: text, use_secret_for_signing: z.boolean().optional().catch(undefined) })),
+  handlers: z.array(
+    z.looseObject({ handler_type: text, url: text, use_secret_for_signing: z.boolean().optional().catch(undefined) }),
+  ),
 });
 
 export type ReadSubscription = z.output<typeof subscription>;

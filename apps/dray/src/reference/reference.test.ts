@@ -33,7 +33,7 @@ describe("the reference", () => {
       "status",
       "events",
     ];
-    const rest = ["doctor", "retry", "config check", "config schema", "demo", "complete"];
+    const rest = ["doctor", "retry", "config check", "config schema", "artifactory webhook apply", "demo", "complete"];
     expect(leaves(program()).map(pathOf)).toEqual([...names, ...rest].map((name) => `dray ${name}`));
   });
 });
