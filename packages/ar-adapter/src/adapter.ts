@@ -29,6 +29,8 @@ const traits: RegistryTraits = {
   tagDelete: "tag",
   /** 6.4 */
   referrers: "api",
+  /** 5.1: children must exist before an index that names them. */
+  sparseIndex: "refused",
   /** 4.3: a smaller page is cut without a word. */
   tagPageSize: TAGS_LIST_MAX,
   /** 7: a thousand a second for the whole project and region, which production pulls need too. */

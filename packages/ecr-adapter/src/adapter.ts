@@ -34,6 +34,8 @@ const traits: RegistryTraits = {
   tagDelete: "tag",
   /** 4.1 */
   referrers: "api",
+  /** 4.3: "Images with digests […] required for pushing image […] do not exist". */
+  sparseIndex: "refused",
   /** 4.6: a larger page is refused with 405. */
   tagPageSize: 1000,
   /** 4.3: many parallel uploads give broken pipes and 429. */

@@ -8,16 +8,34 @@ const PART = /(<!-- traits -->\n)[\s\S]*?(<!-- \/traits -->)/;
 const TYPES = Object.keys(REGISTRY_TYPES) as ReadonlyArray<RegistryConfig["type"]>;
 
 const row = (type: RegistryConfig["type"]): string => {
-  const { upload, presence, tagDelete, referrers, tagPageSize, concurrency, requestsPerSecond, repositoryKey } =
-    adapterTraits(type);
-  const cells = [upload, presence, tagDelete, referrers, tagPageSize, concurrency, requestsPerSecond ?? "no limit"];
+  const {
+    upload,
+    presence,
+    tagDelete,
+    referrers,
+    sparseIndex,
+    tagPageSize,
+    concurrency,
+    requestsPerSecond,
+    repositoryKey,
+  } = adapterTraits(type);
+  const cells = [
+    upload,
+    presence,
+    tagDelete,
+    referrers,
+    sparseIndex,
+    tagPageSize,
+    concurrency,
+    requestsPerSecond ?? "no limit",
+  ];
   return `| \`${type}\` | ${cells.join(" | ")} | ${repositoryKey ? "yes" : "no"} |`;
 };
 
 const table = (): string =>
   [
-    "| `type` | upload | presence | tagDelete | referrers | page | concurrency | requests/s | key |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "| `type` | upload | presence | tagDelete | referrers | sparse index | page | concurrency | requests/s | key |",
+    "|---|---|---|---|---|---|---|---|---|---|",
     ...TYPES.map(row),
     "",
   ].join("\n");

@@ -1,5 +1,6 @@
 import type * as Effect from "effect/Effect";
 import type { Digest, RepositoryName, Tag } from "../model/brand.ts";
+import type { PlatformChoice } from "../model/choose-platforms.ts";
 import type { Registry, Resolved } from "../registry/registry.ts";
 import type { RepositoryCopyRequest, RepositoryCopyResult } from "./copy-repository.ts";
 import type { ManyTargetsRequest, TargetOutcome } from "./copy-to-many.ts";
@@ -18,6 +19,13 @@ export interface CopyRequest<E = never> {
   readonly target: { readonly registry: Registry; readonly repository: RepositoryName; readonly tag?: Tag | undefined };
   readonly depth: Depth;
   readonly referrers: "all" | "none";
+  /** Default: all platforms of an index. */
+  readonly platforms?: PlatformChoice | undefined;
+  /**
+   * Layers that their makers do not allow to be passed on (Windows base layers). `leave`: they stay where their makers have them. `copy`: as any other
+   * layer, from the source registry and never from an address in the manifest; one that the source does not hold fails the copy. Default `leave`.
+   */
+  readonly foreignLayers?: "leave" | "copy" | undefined;
   /** What the caller already knows, so that nobody asks twice. `held: null` says the target lacks the tag. */
   readonly known?: { readonly wanted?: Resolved | undefined; readonly held?: Resolved | null | undefined } | undefined;
   /**
@@ -56,6 +64,8 @@ export interface WayCount {
 export interface CopyResult {
   /** The one digest that the whole copy was pinned to, confirmed by the target under its tag. */
   readonly digest: Digest;
+  /** What the source has: another digest than `digest` only where an index was rewritten. */
+  readonly sourceDigest: Digest;
   readonly mediaType: string;
   /** `unchanged`: nothing had to be put at the target. */
   readonly action: "copied" | "unchanged";

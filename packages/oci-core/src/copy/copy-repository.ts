@@ -23,6 +23,8 @@ export interface RepositoryCopyRequest {
   readonly tags?: ReadonlyArray<Tag> | undefined;
   readonly depth: CopyRequest["depth"];
   readonly referrers: CopyRequest["referrers"];
+  readonly platforms?: CopyRequest["platforms"];
+  readonly foreignLayers?: CopyRequest["foreignLayers"];
   /** Default 8. */
   readonly tagsAtOnce?: number | undefined;
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
@@ -67,6 +69,8 @@ export const runRepositoryCopy = Effect.fnUntraced(function* (shared: Shared, re
         target: { ...target, tag },
         depth: request.depth,
         referrers: request.referrers,
+        platforms: request.platforms,
+        foreignLayers: request.foreignLayers,
         known: { held },
         onProgress: request.onProgress,
       };

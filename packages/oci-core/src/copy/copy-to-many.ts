@@ -6,7 +6,8 @@ import { type CopyError, onSide } from "./errors.ts";
 import type { Shared } from "./job.ts";
 
 /** One image to several targets. */
-export interface ManyTargetsRequest extends Pick<CopyRequest, "source" | "depth" | "referrers" | "bytesFrom"> {
+export interface ManyTargetsRequest
+  extends Pick<CopyRequest, "source" | "depth" | "referrers" | "platforms" | "foreignLayers" | "bytesFrom"> {
   readonly targets: ReadonlyArray<CopyRequest["target"]>;
   /** Called once for each target, as soon as it is done. `index` is its place in `targets`. Must be cheap and must not throw. */
   readonly onTarget?: ((index: number, outcome: TargetOutcome) => void) | undefined;
@@ -20,12 +21,13 @@ export type TargetOutcome = Result.Result<CopyResult, CopyError>;
  * spool. Answers in the order of the targets. Fails only when the source cannot be asked.
  */
 export const runCopyToMany = Effect.fnUntraced(function* (shared: Shared, request: ManyTargetsRequest) {
-  const { source, depth, referrers, bytesFrom, onTarget } = request;
+  const { targets, onTarget, ...one } = request;
+  const { source } = one;
   const wanted = yield* Effect.mapError(source.registry.resolve(source.repository, source.reference), onSide("source"));
   return yield* Effect.forEach(
-    request.targets,
+    targets,
     (target, index) =>
-      runCopy<never>(shared, { source, target, depth, referrers, bytesFrom, shared: true, known: { wanted } }).pipe(
+      runCopy<never>(shared, { ...one, target, shared: true, known: { wanted } }).pipe(
         Effect.result,
         Effect.tap((outcome) => Effect.sync(() => onTarget?.(index, outcome))),
       ),

@@ -3,15 +3,16 @@ import * as Effect from "effect/Effect";
 import * as Semaphore from "effect/Semaphore";
 import type { Digest } from "../model/brand.ts";
 import type { Manifest } from "../model/manifest.ts";
+import { choiceOf, omittedOf, rewrittenTop } from "./choice.ts";
 import type { CopyRequest, CopyResult } from "./copier.ts";
 import type { CopyError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
-import type { Belief, Job, Shared } from "./job.ts";
+import { type Belief, digestReference, type Job, type Shared } from "./job.ts";
 import { countPresent, moveContent, remember } from "./move-image.ts";
 import { confirm, putTop } from "./put-tag.ts";
 import { readGraph, readManifest } from "./read-manifest.ts";
-import { copyReferrers } from "./referrers.ts";
-import { explainMissing, isMissingAtSource, type Pinned, resolveSides } from "./resolve-sides.ts";
+import { copyReferrers, subjectsOf } from "./referrers.ts";
+import { explainMissing, isMissingAtSource, type Pinned, resolveSides, type Wanted } from "./resolve-sides.ts";
 import { makeTally } from "./tally.ts";
 
 /**
@@ -40,12 +41,13 @@ export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, r
   const startedAt = yield* Clock.currentTimeMillis;
   const job = makeJob(shared, request);
   const belief: Belief = request.depth === "deep" ? "ask" : "trust";
-  const { wanted, held } = yield* resolveSides(request, shared.memory);
+  const { wanted: pinned, held } = yield* resolveSides(request, shared.memory);
+  const wanted = yield* Effect.catchIf(want(job, pinned), isMissingAtSource, explainMissing(request, pinned.digest));
   const isEqual = held?.digest === wanted.digest;
 
   const ends = isEqual && (request.depth === "tag" || (request.depth === "referrers" && request.referrers === "none"));
   if (ends) {
-    const result = yield* finish(job, startedAt, wanted.digest, held.mediaType, [wanted.digest], 0);
+    const result = yield* finish(job, startedAt, wanted, held.mediaType, [wanted.digest], 0);
     return { result, isConfirmed: true, isNamed: false };
   }
   const { registry, repository, tag } = request.target;
@@ -56,15 +58,16 @@ export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, r
   const isTop = isEqual && belief === "trust";
   const place = Effect.gen(function* () {
     const graph = yield* isTop ? topOnly(job, wanted) : bringContent(job, wanted, belief);
-    const referrers = request.referrers === "none" ? 0 : yield* copyReferrers(job, graph.top, belief);
+    const referrers =
+      request.referrers === "none" ? 0 : yield* copyReferrers(job, subjectsOf(graph, wanted.sourceDigest), belief);
     const gate = tag === undefined ? Effect.void : (request.beforeTag?.(wanted.digest) ?? Effect.void);
     const named = isEqual ? false : yield* putTop(job, graph, tag ?? wanted.digest, gate);
     if (!isTop) yield* remember(job, graph);
-    const result = yield* finish(job, startedAt, wanted.digest, graph.top.mediaType, graph.digests, referrers);
+    const result = yield* finish(job, startedAt, wanted, graph.top.mediaType, graph.digests, referrers);
     const outcome: Unconfirmed = { result, isConfirmed: isEqual, isNamed: named && held === undefined };
     return outcome;
   });
-  return yield* Effect.catchIf(place, isMissingAtSource, explainMissing(request, wanted.digest));
+  return yield* Effect.catchIf(place, isMissingAtSource, explainMissing(request, pinned.digest));
 });
 
 const makeJob = <E>(shared: Shared, request: CopyRequest<E>): Job => ({
@@ -72,6 +75,7 @@ const makeJob = <E>(shared: Shared, request: CopyRequest<E>): Job => ({
   target: request.target,
   bytesFrom: request.bytesFrom ?? [],
   avoided: new Set(),
+  choice: choiceOf(request),
   isShared: request.shared === true,
   shared,
   slots: {
@@ -82,10 +86,22 @@ const makeJob = <E>(shared: Shared, request: CopyRequest<E>): Job => ({
   report: request.onProgress ?? (() => {}),
 });
 
+/** What the target is to hold. Where an index is rewritten it has to be read for that, also where nothing else is to be done. */
+const want = Effect.fnUntraced(function* (job: Job, pinned: Pinned) {
+  const { platforms } = job.choice;
+  const plain: Wanted = { ...pinned, sourceDigest: pinned.digest };
+  if (platforms?.index !== "rewrite") return plain;
+  const reference = digestReference(job.source, pinned.digest);
+  const top = yield* rewrittenTop(yield* readTop(job, pinned), platforms, reference);
+  const wanted: Wanted = { digest: top.digest, top, sourceDigest: pinned.digest };
+  return wanted;
+});
+
 /** The top alone, for the referrers of an image that is in place. */
 const topOnly = Effect.fnUntraced(function* (job: Job, wanted: Pinned) {
   const top = yield* readTop(job, wanted);
-  const graph: Graph = { top, levels: [], blobs: [], digests: [top.digest] };
+  const omitted = yield* omittedIn(job, top);
+  const graph: Graph = { top, levels: [], blobs: [], digests: [top.digest], omitted, choice: job.choice.key };
   return graph;
 });
 
@@ -98,14 +114,18 @@ const bringContent = Effect.fnUntraced(function* (job: Job, wanted: Pinned, beli
   const now = yield* Clock.currentTimeMillis;
   const finished =
     belief === "trust" ? job.shared.finished.get(registry.name, repository, wanted.digest, now) : undefined;
-  if (finished !== undefined) {
+  if (finished?.choice === job.choice.key) {
     countPresent(job, finished);
     return finished;
   }
-  const graph = yield* readGraph(job, yield* readTop(job, wanted));
+  const top = yield* readTop(job, wanted);
+  const graph = yield* readGraph(job, top, yield* omittedIn(job, top));
   yield* moveContent(job, graph, belief);
   return graph;
 });
+
+const omittedIn = (job: Job, top: Manifest) =>
+  omittedOf(top, job.choice, digestReference(job.source, top.digest), job.target.registry);
 
 const readTop = (job: Job, wanted: Pinned): Effect.Effect<Manifest, CopyError> =>
   wanted.top === undefined ? readManifest(job.source, wanted.digest) : Effect.succeed(wanted.top);
@@ -113,7 +133,7 @@ const readTop = (job: Job, wanted: Pinned): Effect.Effect<Manifest, CopyError> =
 const finish = (
   job: Job,
   startedAt: number,
-  digest: Digest,
+  { digest, sourceDigest }: Wanted,
   mediaType: string,
   manifests: ReadonlyArray<Digest>,
   referrers: number,
@@ -122,6 +142,7 @@ const finish = (
     Clock.currentTimeMillis,
     (now): CopyResult => ({
       digest,
+      sourceDigest,
       mediaType,
       action: job.tally.isChanged() ? "copied" : "unchanged",
       blobs: job.tally.blobs(),

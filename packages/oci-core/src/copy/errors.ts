@@ -5,6 +5,8 @@ import type { RegistryError, RegistryReason } from "../registry/errors.ts";
 export type GraphReason =
   | "manifest-refused" // schema 1, ambiguous document, wrong media type: this image can never be copied
   | "graph-too-large" // depth, count of children or total bytes over the limit
+  | "platform-missing" // none of the platforms that are wanted is in the index
+  | "sparse-index-refused" // the target does not take an index without all its images
   | "source-moved"; // a child the index names is gone, because the tag moved and the old image was collected
 
 /** The side of a copy that an error is about. */

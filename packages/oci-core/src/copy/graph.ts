@@ -3,8 +3,8 @@ import type { Digest } from "../model/brand.ts";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { ImageManifest, Manifest } from "../model/manifest.ts";
 import { isForeignLayerType } from "../model/media-types.ts";
+import type { Choice } from "./choice.ts";
 import { CopyError } from "./errors.ts";
-
 import {
   GRAPH_BLOB_BYTES_MAX,
   GRAPH_BLOBS_MAX,
@@ -21,13 +21,14 @@ export interface Graph {
   readonly top: Manifest;
   /** Every manifest below the top, once, by height: those of one level need only levels before it. */
   readonly levels: ReadonlyArray<ReadonlyArray<Manifest>>;
-  /**
-   * Every blob of every manifest, once. Base layers first, since they are what others wait for. Foreign layers are left
-   * out.
-   */
+  /** Every blob of every manifest, once. Base layers first, since they are what others wait for. Foreign layers only by choice. */
   readonly blobs: ReadonlyArray<Descriptor>;
   /** Digests of all manifests, the top first. */
   readonly digests: ReadonlyArray<Digest>;
+  /** Entries of the top that are left out: nothing looks for them at the target. */
+  readonly omitted: ReadonlySet<Digest>;
+  /** `Choice.key` of the copy that it was read for. */
+  readonly choice: string;
 }
 
 /**
@@ -37,8 +38,10 @@ export interface Graph {
 export type FetchChild<E> = (child: Descriptor) => Effect.Effect<Manifest | undefined, E>;
 
 /** The blobs that a manifest names itself: layers in order, then the configuration. */
-export const blobsOf = (manifest: ImageManifest): ReadonlyArray<Descriptor> =>
-  [...manifest.layers, manifest.config].filter((blob) => !isForeignLayerType(blob.mediaType));
+export const blobsOf = (manifest: ImageManifest, foreignLayers: Choice["foreignLayers"]): ReadonlyArray<Descriptor> => {
+  const blobs = [...manifest.layers, manifest.config];
+  return foreignLayers === "copy" ? blobs : blobs.filter((blob) => !isForeignLayerType(blob.mediaType));
+};
 
 /**
  * Walks from `top` to every child. Reads at most `concurrency` children at once. Source of the bounds: facts/oci.md
@@ -49,6 +52,7 @@ export const walk = Effect.fnUntraced(function* <E>(
   reference: string,
   fetch: FetchChild<E>,
   concurrency: number,
+  { choice, omitted }: { readonly choice: Choice; readonly omitted: ReadonlySet<Digest> },
 ) {
   const manifests = new Map<Digest, Manifest>([[top.digest, top]]);
   const blobs = new Map<Digest, Descriptor>();
@@ -64,9 +68,11 @@ export const walk = Effect.fnUntraced(function* <E>(
     const children = new Map<Digest, Descriptor>();
     for (const manifest of wave) {
       if (manifest._tag === "Image") {
-        for (const blob of blobsOf(manifest)) addBlob(blob);
+        for (const blob of blobsOf(manifest, choice.foreignLayers)) addBlob(blob);
       } else {
-        for (const child of manifest.manifests) if (!manifests.has(child.digest)) children.set(child.digest, child);
+        for (const child of manifest.manifests) {
+          if (!manifests.has(child.digest) && !omitted.has(child.digest)) children.set(child.digest, child);
+        }
       }
     }
     if (children.size > 0 && depth >= GRAPH_DEPTH_MAX) {
@@ -104,7 +110,14 @@ export const walk = Effect.fnUntraced(function* <E>(
 
   const levels = byHeight(top, manifests);
   if (levels === undefined) return yield* tooLarge(reference, "an index contains itself");
-  const graph: Graph = { top, levels, blobs: [...blobs.values()], digests: [...manifests.keys()] };
+  const graph: Graph = {
+    top,
+    levels,
+    blobs: [...blobs.values()],
+    digests: [...manifests.keys()],
+    omitted,
+    choice: choice.key,
+  };
   return graph;
 });
 

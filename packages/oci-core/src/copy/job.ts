@@ -2,6 +2,7 @@ import type * as Semaphore from "effect/Semaphore";
 import type { Digest, RepositoryName } from "../model/brand.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { BlobIndex } from "./blob-index.ts";
+import type { Choice } from "./choice.ts";
 import type { CopyProgress } from "./copier.ts";
 import type { FinishedImages } from "./finished.ts";
 import type { Gates } from "./gates.ts";
@@ -41,6 +42,7 @@ export interface Job {
   readonly bytesFrom: ReadonlyArray<Place>;
   /** Those that could not give a blob, as `digestReference`: not asked for it again by this copy. */
   readonly avoided: Set<string>;
+  readonly choice: Choice;
   /** Whether blobs are read through the spool. */
   readonly isShared: boolean;
   readonly shared: Shared;

@@ -44,7 +44,8 @@ export const remember = (job: Job, graph: Graph): Effect.Effect<void> =>
     const { registry, repository } = job.target;
     // What was believed and not looked at does not become younger by it.
     if (job.shared.finished.get(registry.name, repository, graph.top.digest, now) === graph) return;
-    job.shared.finished.add(registry.name, repository, graph, now);
+    // A target that takes a sparse index does not tell when a chosen image is gone: those are put each time.
+    if (graph.omitted.size === 0) job.shared.finished.add(registry.name, repository, graph, now);
     for (const blob of graph.blobs) job.shared.index.learn(registry.name, repository, blob.digest, now);
   });
 

@@ -11,6 +11,7 @@ import type { ImageFixture } from "../testing/images.ts";
 import { image, index, manifestsOf } from "../testing/images.ts";
 import { delayMs } from "./backoff.ts";
 import { makeBlobIndex } from "./blob-index.ts";
+import { choiceOf, NOTHING_OMITTED } from "./choice.ts";
 import { CopyError } from "./errors.ts";
 import { makeFinishedImages } from "./finished.ts";
 import { walk } from "./graph.ts";
@@ -19,6 +20,8 @@ import { repo } from "./memory-registry.test-support.ts";
 import { type PieceSink, pump } from "./pump.ts";
 import { makeSingleFlight } from "./single-flight.ts";
 import { makeTargetMemory } from "./target-memory.ts";
+
+const EVERYTHING = { choice: choiceOf({}), omitted: NOTHING_OMITTED };
 
 const [a, b, c] = [repo("a"), repo("b"), repo("c")];
 const digest = (text: string) => digestOf(Buffer.from(text));
@@ -91,7 +94,7 @@ const walkFixture = (top: ImageFixture) => {
   }
   const read = all.get(top.digest);
   if (read === undefined) throw new Error("no top");
-  return walk(read, "test", (child) => Effect.succeed(all.get(child.digest)), 4);
+  return walk(read, "test", (child) => Effect.succeed(all.get(child.digest)), 4, EVERYTHING);
 };
 
 describe("the walk", () => {
@@ -136,7 +139,7 @@ describe("the walk", () => {
     );
     const top = parseManifest(bytes, "application/vnd.oci.image.manifest.v1+json");
     if (top._tag === "Refused") throw new Error(top.detail);
-    const failure = Effect.runSync(Effect.flip(walk(top, "test", () => Effect.undefined, 1)));
+    const failure = Effect.runSync(Effect.flip(walk(top, "test", () => Effect.undefined, 1, EVERYTHING)));
     expect(failure).toMatchObject({ reason: "graph-too-large" });
   });
 });

@@ -77,7 +77,7 @@ type HealRound = "named" | "everything";
 const isContentMissing = (error: unknown): error is CopyError =>
   error instanceof CopyError && error.side === "target" && error.reason === "content-missing";
 
-const mayLackContent = (error: unknown): error is CopyError =>
+export const mayLackContent = (error: unknown): error is CopyError =>
   isContentMissing(error) ||
   (error instanceof CopyError && error.side === "target" && error.cause?.code === "MANIFEST_INVALID");
 
@@ -91,15 +91,19 @@ const heal = (
   const { registry, repository } = job.target;
   job.shared.finished.forget(registry.name, repository, graph.top.digest);
   const named = new Set(error.cause?.missing);
+  // It misses what it is not to have.
+  if ([...named].some((digest) => graph.omitted.has(digest))) return Effect.fail(error);
   const belief = (digest: Digest): Belief => (round === "everything" || named.has(digest) ? "send" : "ask");
   const bring = (blob: Descriptor): Effect.Effect<void, CopyError> =>
     Effect.suspend(() => {
       job.shared.index.forget(registry.name, repository, blob.digest);
       return moveBlob(job, blob, belief(blob.digest));
     });
-  if (manifest._tag === "Image") return inParallel(job, uniqueByDigest(blobsOf(manifest)), bring);
+  if (manifest._tag === "Image")
+    return inParallel(job, uniqueByDigest(blobsOf(manifest, job.choice.foreignLayers)), bring);
   const children = new Map(graph.levels.flat().map((child) => [child.digest, child]));
-  return inParallel(job, uniqueByDigest(manifest.manifests), (entry) => {
+  const entries = manifest.manifests.filter(({ digest }) => !graph.omitted.has(digest));
+  return inParallel(job, uniqueByDigest(entries), (entry) => {
     const child = children.get(entry.digest);
     if (child === undefined) return bring(entry);
     return belief(entry.digest) === "send"

@@ -2,11 +2,12 @@ import * as Effect from "effect/Effect";
 import type { Digest, Tag } from "../model/brand.ts";
 import type { Resolved } from "../registry/registry.ts";
 import { pause } from "./backoff.ts";
+import { sparseRefused } from "./choice.ts";
 import { CopyError, onSide } from "./errors.ts";
 import type { Graph } from "./graph.ts";
 import type { Job, Place } from "./job.ts";
 import type { CopyLimits } from "./limits.ts";
-import { putHealing } from "./put-manifests.ts";
+import { mayLackContent, putHealing } from "./put-manifests.ts";
 
 /**
  * The last step: the top manifest under its tag, right after `gate`. A refusal by a registry with immutable tags is a
@@ -25,7 +26,14 @@ export const putTop = <E>(
         held?.digest === graph.top.digest ? Effect.succeed(false) : Effect.fail(error),
       ),
     ),
+    Effect.mapError((error) =>
+      isSparseRefusal(graph, error) ? sparseRefused(error.reference, error.detail, error) : error,
+    ),
   );
+
+/** All else that it may lack was brought by then. */
+const isSparseRefusal = (graph: Graph, error: unknown): error is CopyError =>
+  graph.omitted.size > 0 && mayLackContent(error);
 
 const isConflict = (error: unknown): error is CopyError =>
   error instanceof CopyError && error.side === "target" && error.reason === "conflict";

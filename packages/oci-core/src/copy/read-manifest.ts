@@ -3,6 +3,7 @@ import type { Digest } from "../model/brand.ts";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { Manifest } from "../model/manifest.ts";
 import { isManifestType } from "../model/media-types.ts";
+import { NOTHING_OMITTED } from "./choice.ts";
 import { CopyError, onSide } from "./errors.ts";
 import { type Graph, walk } from "./graph.ts";
 import { digestReference, type Job, type Place } from "./job.ts";
@@ -25,9 +26,16 @@ export const readManifest = (place: Place, digest: Digest): Effect.Effect<Manife
     ),
   );
 
-/** Reads all that is below a manifest of the source. */
-export const readGraph = (job: Job, top: Manifest): Effect.Effect<Graph, CopyError> =>
-  walk(top, digestReference(job.source, top.digest), (child) => readChild(job, child), job.shared.limits.manifests);
+/** Reads all that is below a manifest of the source, without what is `omitted`. */
+export const readGraph = (
+  job: Job,
+  top: Manifest,
+  omitted: ReadonlySet<Digest> = NOTHING_OMITTED,
+): Effect.Effect<Graph, CopyError> =>
+  walk(top, digestReference(job.source, top.digest), (child) => readChild(job, child), job.shared.limits.manifests, {
+    choice: job.choice,
+    omitted,
+  });
 
 /**
  * An entry of an unknown type may be a manifest or a blob: the manifest is asked for first (facts/oci.md section 10).

@@ -6,16 +6,24 @@ import { isManifestType } from "../model/media-types.ts";
 import { copyDigestTags } from "./digest-tags.ts";
 import { CopyError, onSide } from "./errors.ts";
 import { listInFallbackTag } from "./fallback-tag.ts";
+import type { Graph } from "./graph.ts";
 import { type Belief, digestReference, type Job } from "./job.ts";
 import { REFERRER_DEPTH_MAX, REFERRER_SUBJECTS_MAX, REFERRERS_MAX } from "./limits.ts";
 import { moveContent } from "./move-image.ts";
 import { putHealing } from "./put-manifests.ts";
 import { readGraph, readManifest } from "./read-manifest.ts";
 
-/** The digests of an image that signatures are made for: the top, and the children of its index, at most 50 in all. */
-export const subjectsOf = (top: Manifest): ReadonlyArray<Digest> => {
+/**
+ * The digests of an image that signatures are made for: the top, and the children of its index that are wanted, at most 50 in all. Nobody has signed a
+ * top that was rewritten (`sourceDigest` is another), and what is signed of the old one would refer to nothing.
+ */
+export const subjectsOf = (
+  { top, omitted }: Pick<Graph, "top" | "omitted">,
+  sourceDigest: Digest,
+): ReadonlyArray<Digest> => {
   const children = top._tag === "Index" ? top.manifests.filter(isSigned).map((child) => child.digest) : [];
-  return [...new Set([top.digest, ...children])].slice(0, REFERRER_SUBJECTS_MAX);
+  const tops = top.digest === sourceDigest ? [top.digest] : [];
+  return [...new Set([...tops, ...children.filter((digest) => !omitted.has(digest))])].slice(0, REFERRER_SUBJECTS_MAX);
 };
 
 /**
@@ -30,9 +38,8 @@ const isSigned = (child: Descriptor): boolean =>
  * tag, cosign's tags. It is done before the tag moves (a subject may be missing), so that nobody sees the image without
  * its signatures. A listing that fails is an error and never "none" (FAILURES.md F9). Answers how many are in place.
  */
-export const copyReferrers = Effect.fnUntraced(function* (job: Job, top: Manifest, belief: Belief) {
+export const copyReferrers = Effect.fnUntraced(function* (job: Job, subjects: ReadonlyArray<Digest>, belief: Belief) {
   const { limits } = job.shared;
-  const subjects = subjectsOf(top);
   // A listing may name anything, also its own subject: what was met once is not met again.
   const met = new Set<Digest>([...subjects]);
   let found = 0;

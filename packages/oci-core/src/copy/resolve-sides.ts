@@ -13,6 +13,12 @@ export interface Pinned {
   readonly top?: Manifest | undefined;
 }
 
+/** What the target is to hold. */
+export interface Wanted extends Pinned {
+  /** What the source has: another digest where the index is rewritten. */
+  readonly sourceDigest: Digest;
+}
+
 export interface Sides {
   readonly wanted: Pinned;
   /** What the target has under the tag, or under the digest where no tag is wanted. */

@@ -114,7 +114,7 @@ export const openLayout = (directory: string): Registry => {
   return {
     name,
     url: pathToFileURL(`${root}/`),
-    traits: { ...STANDARD_TRAITS, referrers: "api", presence: "head" },
+    traits: { ...STANDARD_TRAITS, referrers: "api", presence: "head", sparseIndex: "refused" },
     powers: {},
     resolve: (repository, reference) =>
       manifest(repository, reference).pipe(

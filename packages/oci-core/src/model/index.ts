@@ -1,5 +1,12 @@
 /** OCI images as they are: names, digests, descriptors, manifests. Pure, and safe to import from anywhere. */
 export type { Digest, RepositoryName, Tag } from "./brand.ts";
+export {
+  choosePlatforms,
+  matchesPlatform,
+  type PlatformChoice,
+  REWRITTEN_FROM,
+  rewriteIndex,
+} from "./choose-platforms.ts";
 export type { Descriptor, Platform } from "./descriptor.ts";
 export {
   type DigestAlgorithm,

@@ -23,6 +23,11 @@ export interface RegistryTraits {
    * fallback tag and is remembered for an hour, unless the API has answered before: then it is an error.
    */
   readonly referrers: "api" | "tag" | "unknown";
+  /**
+   * What becomes of an index whose images are not all there, as a choice of platforms leaves it. `refused`: known to be refused, so nothing is sent.
+   * `tried`: not known, or a setting of the registry (distribution 3 has `validation.manifests.indexes`); it is put, and a refusal said as what it is.
+   */
+  readonly sparseIndex: "refused" | "tried";
   /** Largest page asked for in tags/list. */
   readonly tagPageSize: number;
   /** Requests in flight at once, all copies together. */
@@ -41,6 +46,7 @@ export const STANDARD_TRAITS: RegistryTraits = {
   presence: "mount",
   tagDelete: "tag",
   referrers: "unknown",
+  sparseIndex: "tried",
   tagPageSize: 1000,
   concurrency: 32,
   requestsPerSecond: undefined,

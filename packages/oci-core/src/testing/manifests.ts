@@ -4,6 +4,7 @@ import { type Answer, empty, refusal } from "./answer.ts";
 import { type Exchange, readBody } from "./exchange.ts";
 import { algorithmOf, isDigest, isTag } from "./grammar.ts";
 import { checkManifest, type ManifestDocument, type Pointer } from "./manifest-check.ts";
+import type { StrictRegistryRules } from "./rules.ts";
 import { locate, type RegistryState } from "./state.ts";
 import type { StoredManifest, StoredRepository } from "./store.ts";
 
@@ -101,7 +102,7 @@ const putManifest = async (
     return refusal(404, "NAME_UNKNOWN", "repository name not known to registry", { name: repository });
   }
   const lack =
-    missingContent(held, checked.document) ??
+    missingContent(held, checked.document, state.rules()) ??
     wrongSize(held, checked.document) ??
     frozenTag(state, held, reference, digest);
   if (lack !== undefined) return lack;
@@ -122,9 +123,13 @@ const putManifest = async (
 };
 
 /** Everything that a manifest names must be in its own repository. An entry of unknown type may be a blob; a subject may be missing. */
-const missingContent = (held: StoredRepository | undefined, document: ManifestDocument): Answer | undefined => {
+const missingContent = (
+  held: StoredRepository | undefined,
+  document: ManifestDocument,
+  { indexChildren }: Pick<StrictRegistryRules, "indexChildren">,
+): Answer | undefined => {
   const blobs = document.blobs.filter(({ digest }) => held?.blobs.has(digest) !== true);
-  const children = document.children.filter((child) => !hasChild(held, child));
+  const children = document.children.filter((child) => indexChildren === "required" && !hasChild(held, child));
   const missing = [...blobs, ...children];
   if (missing.length === 0) return undefined;
   const errors = missing.map(({ digest }) => ({

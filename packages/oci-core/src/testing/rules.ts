@@ -57,6 +57,8 @@ export interface StrictRegistryRules {
   readonly catalog: boolean;
   /** Default: tags can be moved. */
   readonly immutable?: ImmutableRule | undefined;
+  /** Whether an index may name manifests that are not there (a sparse index). Default `required`. */
+  readonly indexChildren: "required" | "any";
   /**
    * Milliseconds until what was pushed can be read: until then a new manifest is unknown and a moved tag names what it named before, though the
    * push was answered with 201 (storage that is consistent in the end). Default 0.
@@ -81,6 +83,7 @@ export const STRICT_RULES: StrictRegistryRules = {
   createRepositories: true,
   listPageMax: 1000,
   catalog: true,
+  indexChildren: "required",
   readsLagMs: 0,
   rates: [],
   auth: { _tag: "Anonymous" },
