@@ -106,6 +106,37 @@ describe("dray copy", () => {
     expect(basic.danglingReferences()).toEqual([]);
   });
 
+  it("--platform takes one image of an index: refused where the index needs all, else with an index of its own", async () => {
+    const from = `${source.host}/team/web:1.0`;
+    const kept = await dray.run(["copy", from, `${basic.host}/b`, "--platform", "linux/amd64"], withLogin());
+    expect(kept).toMatchObject({ code: 1, stdout: "" });
+    expect(kept.stderr).toContain("sparse-index-refused");
+    expect(basic.tags("b")).toEqual([]);
+
+    const layout = `oci:${join(dray.folder, "one")}`;
+    for (const to of [`${basic.host}/b:1.0`, `${layout}:1.0`]) {
+      const args = ["copy", from, to, "--platform", "linux/amd64", "--rewrite-index", "--json"];
+      const dry = await dray.run([...args, "--dry-run"], withLogin());
+      const ran = await dray.run(args, withLogin());
+      expect(ran).toMatchObject({ code: 0, stderr: "" });
+      const { digest, sourceDigest, manifests } = JSON.parse(ran.stdout);
+      expect([sourceDigest, manifests]).toEqual([multiArch.digest, [digest, multiArch.children[0]?.digest]]);
+      expect(JSON.parse(dry.stdout)).toMatchObject({ action: "copy", wanted: digest });
+      const again = await dray.run([...args, "--dry-run"], withLogin());
+      expect(JSON.parse(again.stdout)).toMatchObject({ action: "nothing to do", held: digest });
+    }
+    expect(basic.danglingReferences()).toEqual([]);
+  });
+
+  it.each([
+    [["--platform", "amd64"], "--platform amd64 is no platform"],
+    [["--rewrite-index"], "--rewrite-index says how a choice of platforms is put"],
+  ])("%j is refused before anything is asked: exit 2", async (more, why) => {
+    const ran = await dray.run(["copy", `${source.host}/team/web:1.0`, `${basic.host}/b`, ...more], withLogin());
+    expect(ran).toMatchObject({ code: 2, stdout: "" });
+    expect(ran.stderr).toContain(why);
+  });
+
   it("--all-tags ends with a summary; --dry-run changes nothing", async () => {
     const names = ["--all-tags", `${source.host}/team/web`, `${basic.host}/mirror/web`];
     const dry = await dray.run(["copy", ...names, "--dry-run"], withLogin());

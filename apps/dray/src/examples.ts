@@ -7,6 +7,7 @@ export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
     "dray copy docker.io/library/alpine:3.22 registry.acme.example/mirror/alpine:3.22",
     "dray copy registry.acme.example/team/web:1.4 127.0.0.1:5000/team/web --referrers",
     "dray copy --plain-http registry.lan:5000 registry.lan:5000/team/web:1.4 registry.acme.example/team/web",
+    "dray copy --platform linux/amd64 --rewrite-index docker.io/library/alpine:3.22 oci:./alpine:3.22",
     "dray copy --all-tags registry.acme.example/team/web 127.0.0.1:5000/team/web --dry-run",
     "dray copy --all-tags --referrers registry.acme.example/team/web oci:./web",
     "dray copy oci:./web:1.4 127.0.0.1:5000/team/web:1.4",

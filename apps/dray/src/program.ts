@@ -94,6 +94,9 @@ const copying = (command: NewCommand, globals: () => Globals): void => {
   )
     .option("-a, --all-tags", "all tags of the repository")
     .option("--referrers", "signatures, attestations and SBOMs too")
+    .option("--platform <platform>", "only this platform of an index (linux/amd64), may be repeated", repeated)
+    .option("--rewrite-index", "with --platform: put an index of these alone, which has another digest")
+    .option("--foreign-layers", "layers that are not to be passed on too, if the source holds them")
     // Once for each host: a list of them would swallow SOURCE and DESTINATION.
     .option("--plain-http <host>", "talk plain HTTP to this host, may be repeated (loopback always)", repeated)
     .option("--deep", "ask for every child and blob, which heals a half image")
@@ -208,6 +211,9 @@ export interface CopyOptions {
   readonly allTags?: boolean;
   readonly referrers?: boolean;
   readonly plainHttp?: ReadonlyArray<string>;
+  readonly platform?: ReadonlyArray<string>;
+  readonly rewriteIndex?: boolean;
+  readonly foreignLayers?: boolean;
   readonly deep?: boolean;
   readonly dryRun?: boolean;
 }

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect";
 import { type Difference, type Equal, firstLook, type Looks, secondLook } from "./look.ts";
 import { type Booked, byKey, keyOf, type Name, namesOf } from "./names.ts";
 import type { Problems } from "./problems.ts";
-import { digestOf, type Side, tagsOf } from "./side.ts";
+import { type Side, tagsOf } from "./side.ts";
 
 /** The books of one source repository, all targets. Without a database: empty. */
 export type Books<E> = (source: {
@@ -45,11 +45,11 @@ export const compareRepository = Effect.fnUntraced(function* <E>(
   const tags = yield* tagsOf(source, repository);
   const names = namesOf({ routes, route, source: place, tags, books });
   // Several targets ask for the same source tag: it is asked for once.
-  const digests = yield* Cache.make({
+  const seen = yield* Cache.make({
     capacity: Math.max(names.length, 1),
-    lookup: (tag: Tag) => digestOf(source, repository, tag),
+    lookup: (tag: Tag) => source.resolve(repository, tag),
   });
-  const looks: Looks = { source, repository, routes, problems, digestOfSource: (tag) => Cache.get(digests, tag) };
+  const looks: Looks = { source, repository, routes, problems, sourceHas: (tag) => Cache.get(seen, tag) };
 
   const first = yield* eachTarget(comparison, names, (target, own) => firstLook(looks, target, own, books));
   const candidates = first.flatMap((one) => one.candidates);

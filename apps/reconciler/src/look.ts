@@ -1,6 +1,6 @@
 import type { Adoption } from "@drayage/delivery";
 import { adoptable, type CompiledRoutes, compare, type DriftFound, type DriftKind, type Policy } from "@drayage/domain";
-import type { RegistryError } from "@drayage/oci-core";
+import { type RegistryError, type Resolved, wantedAtTarget } from "@drayage/oci-core";
 import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import { type Booked, keyOf, type Name, placeOf } from "./names.ts";
@@ -23,8 +23,21 @@ export interface Looks {
   readonly routes: CompiledRoutes;
   readonly problems: Problems;
   /** As it was when first asked for in this run. */
-  readonly digestOfSource: (tag: Tag) => Effect.Effect<Digest | undefined, RegistryError>;
+  readonly sourceHas: (tag: Tag) => Effect.Effect<Resolved | undefined, RegistryError>;
 }
+
+/** What a name is to hold, `none` where its route wants no platform that the source has: nothing follows from that. */
+const wantedFor = (
+  { source, repository, routes }: Looks,
+  { route }: Name,
+  found: Resolved | undefined,
+): Effect.Effect<Digest | undefined | "none", RegistryError> =>
+  found === undefined
+    ? Effect.undefined
+    : Effect.map(
+        wantedAtTarget(source, repository, found, routes.byName.get(route)?.route.platforms),
+        (wanted) => wanted?.digest ?? "none",
+      );
 
 /** HEAD requests to one target for one repository in flight; the registries' own limits hold all repositories together. */
 const HEADS_AT_ONCE = 16;
@@ -78,12 +91,13 @@ const see = Effect.fnUntraced(function* (
   listed: boolean,
 ): Effect.fn.Return<Seen, RegistryError> {
   if (!listed) return name.gone ? IN_STEP : DIFFERS;
-  const there = yield* looks.digestOfSource(name.sourceTag);
+  const there = yield* wantedFor(looks, name, yield* looks.sourceHas(name.sourceTag));
   if (name.gone && there !== undefined) {
     // The one way to see that a list was cut short. What it lacks is compared all the same, and is never `extra`.
     const message = `${looks.source.name}/${looks.repository} does not list ${name.sourceTag}, which is there: its list of tags is not complete`;
     looks.problems.note({ message, targets: [name.target] });
   }
+  if (there === "none") return IN_STEP;
   // Where the route keeps what the source lacks, the target need not be asked.
   const owned = book?.owned ?? [];
   if (there === undefined && owned.every((held) => judge(looks, name, book, there, held) === undefined)) return IN_STEP;
@@ -130,9 +144,15 @@ export const secondLook = Effect.fnUntraced(function* (
     const book = books.get(keyOf(name));
     if (book?.pending === true) return;
     const [wanted, held] = yield* Effect.all(
-      [digestOf(looks.source, looks.repository, name.sourceTag), digestOf(target, name.repository, name.tag)],
+      [
+        Effect.flatMap(looks.source.resolve(looks.repository, name.sourceTag), (found) =>
+          wantedFor(looks, name, found),
+        ),
+        digestOf(target, name.repository, name.tag),
+      ],
       { concurrency: 2 },
     );
+    if (wanted === "none") return;
     const kind = judge(looks, name, book, wanted, held);
     if (kind === undefined) return;
     const source = { registry: looks.source.name, repository: looks.repository, tag: name.sourceTag };

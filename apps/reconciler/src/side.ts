@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 
 /** What a comparison asks of a registry. */
-export type Side = Pick<Registry, "name" | "tags" | "repositories" | "resolve">;
+export type Side = Pick<Registry, "name" | "tags" | "repositories" | "resolve" | "manifest">;
 
 /** So many requests in a row that a registry could not answer, each with the client's own retries, are an outage and no hiccup. */
 const SILENT_MOST = 5;
@@ -45,6 +45,7 @@ export const givingUp = (side: Side): Side => {
   return {
     name: side.name,
     resolve: (repository, reference) => watched(side.resolve(repository, reference)),
+    manifest: (repository, reference) => watched(side.manifest(repository, reference)),
     tags: (repository) => watchedPages(() => side.tags(repository)),
     repositories: () => watchedPages(side.repositories),
   };

@@ -35,6 +35,8 @@ export const copyToTarget = Effect.fnUntraced(function* (copying: Copying) {
       target: { registry: context.target, repository: item.repository, tag: item.tag },
       depth: item.depth,
       referrers: route.referrers,
+      platforms: route.platforms,
+      foreignLayers: route.foreignLayers,
       known: { wanted, held: held ?? null },
       beforeTag: (digest) =>
         Effect.andThen(
@@ -48,8 +50,9 @@ export const copyToTarget = Effect.fnUntraced(function* (copying: Copying) {
   if (result.action === "unchanged") return ended;
   const now = yield* onSource(source.resolve(item.source.repository, item.source.tag));
   // Gone meanwhile: its deletion is a change of its own, with its own proof. What we put is what the source had.
-  if (now === undefined || now.digest === result.digest) return ended;
-  const moved: Copied = { _tag: "Moved", held: wanted, wanted: now };
+  if (now === undefined || now.digest === result.sourceDigest) return ended;
+  const { digest, mediaType } = result;
+  const moved: Copied = { _tag: "Moved", held: { ...wanted, digest, mediaType }, wanted: now };
   return moved;
 });
 

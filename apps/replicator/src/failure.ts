@@ -102,6 +102,18 @@ export const movesTooOften = ({ source }: WorkItem, rounds: number): ReplicateEr
     },
   });
 
+/** The route wants platforms that the image does not have. */
+export const noPlatform = ({ source, route }: WorkItem): ReplicateError =>
+  new ReplicateError({
+    failure: {
+      side: "source",
+      operation: `choose platforms of ${source.registry}/${source.repository}:${source.tag}`,
+      reason: "platform-missing",
+      detail: `the index has none of the platforms of route ${route}: add one there, or leave the image out`,
+      retryable: false,
+    },
+  });
+
 /** We will not do it, and the delivery waits for a person or for news. */
 export const refused = (reason: "conflict" | "guard-refused" | "approval-needed", detail: string): ReplicateError =>
   new ReplicateError({ failure: { side: "drayage", operation: "decide", reason, detail, retryable: false } });

@@ -25,7 +25,8 @@ export const outcomes = (item: WorkItem) => ({
   copied: (result: CopyResult): Outcome => ({
     _tag: "Succeeded",
     held: result.digest,
-    manifests: result.manifests.filter((digest) => digest !== result.digest),
+    // With what an index was rewritten from: a signature of that concerns this delivery.
+    manifests: [...new Set([...result.manifests, result.sourceDigest])].filter((digest) => digest !== result.digest),
     event: {
       _tag: "ReplicationSucceeded",
       ...base(item, result.digest),

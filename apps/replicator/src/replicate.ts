@@ -1,6 +1,6 @@
 import type { BusUnavailable, DeliveryBus, LeaseLost, Outcome } from "@drayage/delivery";
 import { decide, nextAttempt, type Route, type WorkItem } from "@drayage/domain";
-import type { Copier, CopyProgress, Registry, Resolved } from "@drayage/oci-core";
+import { type Copier, type CopyProgress, type Registry, type Resolved, wantedAtTarget } from "@drayage/oci-core";
 import * as Cause from "effect/Cause";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
@@ -9,6 +9,7 @@ import { type Copied, type Copying, copyToTarget } from "./copy-to-target.ts";
 import {
   internal,
   movesTooOften,
+  noPlatform,
   onSource,
   onTarget,
   type RawFailure,
@@ -92,10 +93,11 @@ const once = Effect.fnUntraced(function* (round: Round) {
   const seen = round.wanted === undefined ? yield* absenceAt(source, item) : undefined;
   const absence = seen?._tag === "Present" ? undefined : seen;
   const wanted = seen?._tag === "Present" ? seen.found : round.wanted;
+  const aim = wanted === undefined ? undefined : yield* aimOf(item, route, source, wanted);
   const decision = decide({
     item,
     policy: route,
-    source: wanted?.digest ?? "absent",
+    source: aim?.digest ?? "absent",
     target: held?.digest ?? "absent",
   });
   switch (decision._tag) {
@@ -116,6 +118,12 @@ const once = Effect.fnUntraced(function* (round: Round) {
     case "ProveAbsence":
       return ended(yield* removeFromTarget({ context, item, route, digest: decision.digest, absence }));
   }
+});
+
+/** What the target is to hold: not what the source has where the route rewrites indexes. */
+const aimOf = Effect.fnUntraced(function* (item: WorkItem, route: Route, source: Registry, wanted: Resolved) {
+  const aim = yield* onSource(wantedAtTarget(source, item.source.repository, wanted, route.platforms));
+  return aim ?? (yield* noPlatform(item));
 });
 
 const absenceAt = Effect.fnUntraced(function* (source: Registry, item: WorkItem) {

@@ -223,7 +223,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
   - from: lab
     select: { tags: { newest: 20 } }
     to: [{ registry: prod, bytesFrom: [lab] }]
-    platforms: [linux/amd64]
+    platforms: [linux]
     referrers: { artifactTypes: [], most: 50 }
     keepPrevious: 3
     deletes: { mode: tombstone, after: 14d }
@@ -233,7 +233,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     [
       `drayage.yaml:7:15: routes[0].select.tags: selecting the newest tags ${NOT_AVAILABLE}. Use globs, \`semver\` or \`regex\``,
       `drayage.yaml:8:28: routes[0].to[0].bytesFrom: \`bytesFrom\` ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:9:5: routes[0].platforms: a choice of platforms ${NOT_AVAILABLE}. Use \`all\`: digests then stay what they are`,
+      "drayage.yaml:9:17: routes[0].platforms[0]: not a platform. Write os/architecture, or os/architecture/variant, e.g. `linux/amd64` or `linux/arm/v7`",
       `drayage.yaml:10:5: routes[0].referrers: a choice of referrers ${NOT_AVAILABLE}. Use \`all\` or \`none\``,
       `drayage.yaml:11:5: routes[0].keepPrevious: keeping previous revisions ${NOT_AVAILABLE}. Remove the key: 0 is the default`,
       `drayage.yaml:12:5: routes[0].deletes: deletion by tombstone ${NOT_AVAILABLE}. Use \`ignore\`, or \`mode: mirror\``,

@@ -18,12 +18,18 @@ export const buildRoute = (wire: WireRoute): Route => ({
   from: wire.from,
   select: { repositories: wire.select.repositories, tags: tagSelection(wire.select.tags) },
   to: wire.to,
+  platforms: platformChoice(wire.platforms),
+  foreignLayers: wire.foreignLayers,
   referrers: wire.referrers,
   overwrite: typeof wire.overwrite === "object" ? wire.overwrite : wire.overwrite ? "always" : "never",
   existing: wire.existing,
   deletes: wire.deletes === "ignore" ? { mode: "ignore" } : wire.deletes,
   priority: wire.priority,
 });
+const platformChoice = (platforms: WireRoute["platforms"]): Route["platforms"] => {
+  if (platforms === "all") return undefined;
+  return "only" in platforms ? platforms : { only: platforms, index: "keep" };
+};
 const tagSelection = (tags: WireRoute["select"]["tags"]): TagSelection => {
   if ("semver" in tags) return { _tag: "Semver", range: tags.semver };
   if ("regex" in tags) return { _tag: "Regex", pattern: tags.regex };

@@ -133,6 +133,7 @@ describe("a sound configuration", () => {
         from: "lab",
         select: { repositories: ["**"], tags: { _tag: "Globs", globs: ["*"] } },
         to: [{ registry: "prod", repository: "{repository}", tag: "{tag}" }],
+        foreignLayers: "leave",
         referrers: "all",
         overwrite: "always",
         existing: "adopt-equal",
@@ -166,6 +167,21 @@ describe("a sound configuration", () => {
     const [basic] = identitiesOf(config.registries["artifactory"]);
     if (basic?._tag !== "Basic") throw new Error("no password");
     expect(Redacted.value(basic.password)).toBe("t0ken");
+  });
+
+  it.each([
+    ["platforms: [linux/amd64, linux/arm/v7]", "keep"],
+    ["platforms: { only: [linux/amd64, linux/arm/v7] }", "keep"],
+    ["platforms: { only: [linux/amd64, linux/arm/v7], index: rewrite }", "rewrite"],
+  ])("a choice of platforms: %s", async (line, index) => {
+    const { config } = await loaded(`${EXAMPLE.replace("platforms: all", line)}`.replace(/include: .*\n/, ""), {
+      env: SECRETS,
+    });
+    const only = [
+      { os: "linux", architecture: "amd64" },
+      { os: "linux", architecture: "arm", variant: "v7" },
+    ];
+    expect(config.routes[0]?.platforms).toEqual({ only, index });
   });
 
   it("its routes can be asked, with repository keys by type", async () => {

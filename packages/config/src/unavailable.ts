@@ -35,12 +35,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     what: "selecting the newest tags",
     mend: "Use globs, `semver` or `regex`",
   },
-  {
-    path: ["routes", "*", "platforms"],
-    when: (value) => Array.isArray(value),
-    what: "a choice of platforms",
-    mend: "Use `all`: digests then stay what they are",
-  },
   { path: ["routes", "*", "referrers"], when: isObject, what: "a choice of referrers", mend: "Use `all` or `none`" },
   {
     path: ["routes", "*", "keepPrevious"],

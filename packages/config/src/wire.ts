@@ -2,6 +2,7 @@
  * The form of drayage.yaml (DESIGN.md section 4.1): every key with its sentence, its default and its check. The only file that knows zod.
  * Keys that this version lacks are in `unavailable.ts`; what goes over several keys is in `semantics.ts`.
  */
+import { parsePlatform } from "@drayage/oci-core/model";
 import { Cron } from "croner";
 import * as z from "zod";
 import { registrySchema } from "./registry/registry.ts";
@@ -91,6 +92,16 @@ const deletes = z.union([
   }),
 ]);
 
+const platformList = z
+  .array(
+    checked(
+      parsePlatform,
+      "not a platform",
+      "Write os/architecture, or os/architecture/variant, e.g. `linux/amd64` or `linux/arm/v7`",
+    ),
+  )
+  .min(1);
+
 /** One route; included files hold a list of these. */
 export const routeSchema = z.strictObject({
   name: name
@@ -102,9 +113,29 @@ export const routeSchema = z.strictObject({
   ),
   to: z.array(target).min(1).describe("Where it goes."),
   platforms: z
-    .literal("all")
+    .union([
+      z.literal("all"),
+      platformList,
+      z.strictObject({
+        only: platformList.describe("Platforms that are wanted, e.g. `linux/amd64`; without a variant every variant."),
+        index: z
+          .enum(["keep", "rewrite"])
+          .prefault("keep")
+          .describe(
+            "`keep`: the index keeps its digest and its signatures, and images of other platforms are missing behind it; refused where the registry wants all of them (Amazon ECR, Artifact Registry). `rewrite`: an index of the wanted alone, with another digest and without signatures of the old one.",
+          ),
+      }),
+    ])
     .prefault("all")
-    .describe("Platforms of an index: all, so that digests stay what they are."),
+    .describe(
+      "Platforms of an index: `all`, a list (`[linux/amd64]`), or `{ only: [linux/amd64], index: rewrite }`. An image that is no index goes as it is; an index with none of them is parked.",
+    ),
+  foreignLayers: z
+    .enum(["leave", "copy"])
+    .prefault("leave")
+    .describe(
+      "Layers that their makers do not allow to be passed on (Windows base layers): `leave` them where their makers have them, or `copy` them from the source registry, which has to hold them. Addresses in a manifest are never followed.",
+    ),
   referrers: z
     .enum(["all", "none"])
     .prefault("all")

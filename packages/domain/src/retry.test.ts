@@ -31,6 +31,8 @@ const TABLE: Readonly<Record<FailureReason, readonly [number, number, number, nu
   "unsafe-location": [0, 0, 0, 1],
   "manifest-refused": [0, 0, 0, 1],
   "graph-too-large": [0, 0, 0, 1],
+  "platform-missing": [0, 0, 0, 1],
+  "sparse-index-refused": [0, 0, 0, 1],
   "guard-refused": [0, 0, 0, 1],
   "approval-needed": [0, 0, 0, 1],
   "rival-source": [0, 0, 0, 1],

@@ -23,7 +23,12 @@ export type RegistryFailure =
   | "conflict"
   | "unsafe-location";
 /** Reasons of oci-core's copy engine. */
-export type GraphFailure = "manifest-refused" | "graph-too-large" | "source-moved";
+export type GraphFailure =
+  | "manifest-refused"
+  | "graph-too-large"
+  | "source-moved"
+  | "platform-missing"
+  | "sparse-index-refused";
 /** Reasons of our own. */
 export type OwnFailure =
   | "absence-unproven" // the source lacks the tag, but the proof could not be made
@@ -83,6 +88,8 @@ const TABLE: Readonly<Record<FailureReason, Row>> = {
   "unsafe-location": NEVER,
   "manifest-refused": NEVER,
   "graph-too-large": NEVER,
+  "platform-missing": NEVER,
+  "sparse-index-refused": NEVER,
   "guard-refused": NEVER,
   "approval-needed": NEVER,
   "rival-source": NEVER,

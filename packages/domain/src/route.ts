@@ -1,4 +1,4 @@
-import type { RepositoryName, Tag } from "@drayage/oci-core/model";
+import type { PlatformChoice, RepositoryName, Tag } from "@drayage/oci-core/model";
 
 /** A duration as the configuration gives it, in milliseconds. */
 export type Millis = number;
@@ -14,6 +14,10 @@ export interface Route {
     readonly tags: TagSelection;
   };
   readonly to: ReadonlyArray<RouteTarget>;
+  /** Absent: all platforms of an index, whose digest then stays what it is. */
+  readonly platforms?: PlatformChoice | undefined;
+  /** Layers that their makers do not allow to be passed on. Default `leave`: they stay where their makers have them. */
+  readonly foreignLayers?: "leave" | "copy" | undefined;
   readonly referrers: "all" | "none";
   readonly overwrite: "always" | "never" | { readonly allow: ReadonlyArray<string> };
   readonly existing: "adopt-equal" | "overwrite" | "report";

@@ -8,6 +8,8 @@ import {
   makeCopier,
   openLayout,
   type Registry,
+  type Resolved,
+  wantedAtTarget,
 } from "@drayage/oci-core";
 import { isDigest, isDigestTag } from "@drayage/oci-core/model";
 import * as Clock from "effect/Clock";
@@ -15,6 +17,7 @@ import * as Effect from "effect/Effect";
 import * as Result from "effect/Result";
 import * as Stream from "effect/Stream";
 import { CliError, failed, unable } from "../cli-error.ts";
+import { type CopyLook, copyLook } from "../copy-look.ts";
 import { copyPlan, type End, formatEnd, type Piece } from "../copy-plan.ts";
 import { ExitCode } from "../exit-code.ts";
 import { copiedLine, copySummary } from "../output/copy-line.ts";
@@ -38,12 +41,14 @@ export const copy = Effect.fnUntraced(function* (
   const started = yield* Clock.currentTimeMillis;
   const plan = copyPlan(sourceText, destinationText, options.allTags === true);
   if (plan instanceof CliError) return yield* plan;
+  const look = copyLook(options);
+  if (look instanceof CliError) return yield* look;
   const source = { ...plan.source, registry: yield* connect(plan.source, options) };
   const target = { ...plan.destination, registry: yield* connect(plan.destination, options) };
   const pieces = plan.pieces ?? (yield* allTags(source));
   const display = copyDisplay(globals.json === true);
   yield* Effect.addFinalizer(() => Effect.sync(display.stop));
-  const ends: Ends = { source, target, copier: yield* makeCopier(), options, onProgress: display.onProgress };
+  const ends: Ends = { source, target, copier: yield* makeCopier(), look, onProgress: display.onProgress };
 
   const show = (piece: Piece, done: Done): Done => {
     const names = {
@@ -78,7 +83,7 @@ interface Ends {
   readonly source: Side;
   readonly target: Side;
   readonly copier: Copier;
-  readonly options: CopyOptions;
+  readonly look: CopyLook;
   readonly onProgress: (progress: CopyProgress) => void;
 }
 
@@ -90,7 +95,7 @@ type Done =
 
 /** All tags together: fewer requests than a copy for each (see `Copier.copyRepository`). */
 const copyTags = Effect.fnUntraced(function* (
-  { source, target, copier, options, onProgress }: Ends,
+  { source, target, copier, look, onProgress }: Ends,
   pieces: ReadonlyArray<Piece>,
   show: (piece: Piece, done: Done) => Done,
 ) {
@@ -100,7 +105,7 @@ const copyTags = Effect.fnUntraced(function* (
       source,
       target,
       tags: pieces.flatMap(({ put }) => put ?? []),
-      ...lookOf(options),
+      ...look,
       onProgress,
       onTag: (tag, outcome) => {
         results.push(
@@ -112,24 +117,18 @@ const copyTags = Effect.fnUntraced(function* (
   return results;
 });
 
-const lookOf = (options: CopyOptions) =>
-  ({
-    depth: options.deep === true ? "deep" : options.referrers === true ? "referrers" : "tag",
-    referrers: options.referrers === true ? "all" : "none",
-  }) as const;
-
 const copied = (result: CopyResult): Done => ({
   _tag: "Copied",
   line: (to) => copiedLine(to, result),
   machine: result,
 });
 
-const reallyCopy = ({ source, target, copier, options, onProgress }: Ends, piece: Piece): Effect.Effect<Done> =>
+const reallyCopy = ({ source, target, copier, look, onProgress }: Ends, piece: Piece): Effect.Effect<Done> =>
   copier
     .copy({
       source: { registry: source.registry, repository: source.repository, reference: piece.wanted },
       target: { registry: target.registry, repository: target.repository, tag: piece.put },
-      ...lookOf(options),
+      ...look,
       onProgress,
     })
     .pipe(
@@ -137,10 +136,12 @@ const reallyCopy = ({ source, target, copier, options, onProgress }: Ends, piece
       Effect.catch((error) => Effect.succeed(failedWith(error))),
     );
 
-const wouldCopy = ({ source, target }: Ends, { wanted, put }: Piece): Effect.Effect<Done> =>
+const wouldCopy = ({ source, target, look }: Ends, { wanted, put }: Piece): Effect.Effect<Done> =>
   Effect.all(
     [
-      source.registry.resolve(source.repository, wanted),
+      source.registry
+        .resolve(source.repository, wanted)
+        .pipe(Effect.flatMap((found) => (found === undefined ? Effect.undefined : aimAt(source, found, look)))),
       ...(put === undefined ? [] : [target.registry.resolve(target.repository, put)]),
     ],
     { concurrency: 2 },
@@ -152,6 +153,12 @@ const wouldCopy = ({ source, target }: Ends, { wanted, put }: Piece): Effect.Eff
       return { _tag: "Looked", line: (to) => `${action}: ${to}  ${there.digest}\n`, machine: { action, ...machine } };
     }),
     Effect.catch((error) => Effect.succeed(failedWith(error))),
+  );
+
+/** What the target is to hold, as the copy would find it. */
+const aimAt = ({ registry, repository }: Side, found: Resolved, { platforms }: CopyLook) =>
+  Effect.flatMap(wantedAtTarget(registry, repository, found, platforms), (aim) =>
+    aim === undefined ? Effect.fail(failed("the index has none of these platforms")) : Effect.succeed(aim),
   );
 
 const failedWith = (error: { readonly message: string }): Done => ({

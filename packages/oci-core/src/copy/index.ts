@@ -7,3 +7,4 @@ export { CopyError, type CopySide, type GraphReason } from "./errors.ts";
 export { type CopyLimits, DEFAULT_LIMITS } from "./limits.ts";
 export { type CopierOptions, makeCopier } from "./make-copier.ts";
 export { type BlobSpool, makeSpool, type SpoolOptions, type SpoolWrite } from "./spool.ts";
+export { wantedAtTarget } from "./wanted.ts";
