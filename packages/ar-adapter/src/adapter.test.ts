@@ -183,4 +183,98 @@ describe("Artifact Registry", () => {
         expect(messages.at(-2)).toMatchObject({ action: "INSERT", tag: `${image}:v1` });
       }),
     ));
+
+  it("lists all tags of an image that has more than tags/list gives at once, by its API", () =>
+    on({}, (server) =>
+      Effect.gen(function* () {
+        const image = yield* pushMany(server);
+        const registry = yield* connectTo(server);
+        const tags = yield* Stream.runCollect(registry.tags(APP));
+        expect([...tags].flat()).toHaveLength(MANY + 1);
+        expect(server.requests.count({ path: /dockerImages/ })).toBe(1);
+        expect(image).toBeDefined();
+      }),
+    ));
+
+  it("says that a list may be cut where its API is not allowed, rather than leave tags out", () =>
+    on({ rest: false }, (server) =>
+      Effect.gen(function* () {
+        yield* pushMany(server);
+        const registry = yield* connectTo(server);
+        const error = yield* errorOf(Stream.runDrain(registry.tags(APP)));
+        expect(error?.reason).toBe("too-large");
+        expect(error?.message).toContain("roles/artifactregistry.reader");
+        expect(yield* errorOf(listed(registry))).toMatchObject({ reason: "too-large" });
+      }),
+    ));
+
+  it("says of a missing image that it lists nothing, in both ways", () =>
+    on({}, (server) =>
+      Effect.gen(function* () {
+        const registry = yield* connectTo(server);
+        expect(yield* reasonOf(Stream.runDrain(registry.tags(APP)))).toBe("repository-unknown");
+        expect(yield* reasonOf(listed(registry))).toBe("repository-unknown");
+      }),
+    ));
+
+  it("a 429 of its API is an error of the listing, and the images are not asked one by one instead", () =>
+    on({}, (server) =>
+      Effect.gen(function* () {
+        yield* push(server, "images/team/app", "v1", 1);
+        const registry = yield* connectTo(server);
+        server.faults.add({
+          match: { path: /dockerImages/, times: Number.POSITIVE_INFINITY },
+          action: { kind: "status", status: 429 },
+        });
+        server.requests.reset();
+        expect(yield* reasonOf(listed(registry))).toBe("rate-limited");
+        expect(server.requests.count({ path: /tags\/list/ })).toBe(0);
+      }),
+    ));
+
+  it("a 429 of its API holds up whatever shares the quota of its project and region", () =>
+    on({}, (server) =>
+      Effect.gen(function* () {
+        const [registry, beside] = [yield* connectTo(server), yield* connectTo(server)];
+        server.faults.add({
+          match: { path: /dockerImages/, times: Number.POSITIVE_INFINITY },
+          action: { kind: "status", status: 429, retryAfter: 1 },
+        });
+        expect(yield* reasonOf(listed(registry))).toBe("rate-limited");
+        const since = performance.now();
+        yield* beside.resolve(APP, V1);
+        // What is left of the second that was asked for: at least most of it.
+        expect(performance.now() - since).toBeGreaterThan(500);
+      }),
+    ));
+});
+
+/** More than one tags/list gives. */
+const MANY = 10_001;
+const pushMany = (server: ArtifactRegistryServer) =>
+  Effect.map(push(server, "images/team/app", "v1", 1), () => {
+    const repository = `${server.project}/images/team/app`;
+    const digest = server.manifest(repository, "v1")?.digest ?? "";
+    for (let n = 0; n < MANY; n++) server.putTag(repository, `t${n}`, digest);
+    return digest;
+  });
+
+describe("Container Registry, as Artifact Registry serves it", () => {
+  it.each(["gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io"])("%s has names without a repository", (gcr) =>
+    on({ gcr }, (server) =>
+      Effect.gen(function* () {
+        yield* push(server, "team/app", "v1", 1);
+        const registry = yield* connectTo(server, { host: gcr });
+        const app = name("team/app");
+        const held = yield* registry.manifest(app, V1);
+        expect(yield* listed(registry, app)).toEqual([{ tag: "v1", digest: held.digest }]);
+        expect([...(yield* Stream.runCollect(registry.repositories()))].flat()).toEqual(["team/app"]);
+        yield* registry.putManifest(app, tag("v2"), held);
+        expect(server.messages().at(-1)).toMatchObject({ tag: `${gcr}/acme-prod/team/app:v2` });
+        expect(yield* registry.powers.parents?.(app, held.digest) ?? Effect.succeed([])).toEqual([]);
+        expect(yield* registry.deleteManifest(app, V1)).toBe(true);
+        expect(server.tags("acme-prod/team/app")).toEqual(["v2"]);
+      }),
+    ),
+  );
 });

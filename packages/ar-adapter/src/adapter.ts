@@ -9,8 +9,10 @@ import {
   STANDARD_TRAITS,
 } from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
+import { outboundHosts } from "./addresses.ts";
 import { makeApi, type RepositoryCreation } from "./api.ts";
 import type { GoogleIdentity } from "./credentials.ts";
+import { examineArtifactRegistry } from "./examine.ts";
 import { makeListing, TAGS_LIST_MAX } from "./listing.ts";
 import { inward, outward, type Place } from "./locate.ts";
 import { type PushSettings, pushProof } from "./oidc.ts";
@@ -60,20 +62,16 @@ export const artifactRegistryAdapter: Adapter<ArtifactRegistryOptions> = {
   connect: (settings, options) =>
     Effect.gen(function* () {
       const { name, auth, network, observe, url } = settings;
-      const standard = yield* connectRegistry({
-        ...settings,
-        traits: { ...traits, ...settings.traits },
-        // One quota for all registries of a project and region.
-        quota: `artifact-registry ${options.project} ${options.location}`,
-      });
-      const v2 = yield* openApi({ name, auth, network, observe, url });
-      const rest = yield* openApi({
-        name,
-        auth,
-        network: { ...network, endpoint: undefined },
-        observe,
-        url: options.api,
-      });
+      const all = { ...traits, ...settings.traits };
+      // One quota for all registries of a project and region, and for the API (facts/artifact-registry.md 7).
+      const quota = {
+        name: `artifact-registry ${options.project} ${options.location}`,
+        requestsPerSecond: all.requestsPerSecond,
+      };
+      const standard = yield* connectRegistry({ ...settings, traits: all, quota: quota.name });
+      const v2 = yield* openApi({ name, auth, network, observe, url, quota });
+      const elsewhere = { ...network, endpoint: undefined };
+      const rest = yield* openApi({ name, auth, network: elsewhere, observe, url: options.api, quota });
       const api = makeApi(rest, name, options);
       const listing = makeListing(name, options, api, v2);
       const plain = renamed(standard, {
@@ -83,12 +81,14 @@ export const artifactRegistryAdapter: Adapter<ArtifactRegistryOptions> = {
       const ordered = acceptingEqual(deletingInOrder(plain, listing), listing);
       const registry = {
         ...ordered,
+        tags: listing.tags,
         repositories: api.repositories,
-        powers: { list: listing.list, parents: listing.parents },
+        powers: { list: listing.list, parents: listing.parents, examine: examineArtifactRegistry(name, api, options) },
       };
       return options.createRepositories === undefined ? registry : creating(registry, api, options.createRepositories);
     }),
   notifications: readerOf,
+  hosts: outboundHosts,
   listeners: ({ name }: RegistrySettings, { notifications, identity }) =>
     notifications._tag === "Subscription"
       ? [subscriptionListener({ registry: name, subscription: notifications.subscription, identity })]

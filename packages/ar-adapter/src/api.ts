@@ -15,10 +15,13 @@ import { refusal } from "./refusal.ts";
 import {
   type DockerImagesPage,
   type Operation,
+  type RepositoryDocument,
   readDockerImages,
   readOperation,
   readPackages,
+  readPermissions,
   readRepositories,
+  readRepository,
 } from "./wire.ts";
 
 /** The most that the API gives at once (facts/artifact-registry.md 8). */
@@ -42,6 +45,13 @@ export interface ArtifactRegistryApi {
   readonly repositories: () => Stream.Stream<ReadonlyArray<RepositoryName>, RegistryError>;
   /** Whether the repository of Artifact Registry that holds this name is there. */
   readonly exists: (name: RepositoryName) => Effect.Effect<boolean, RegistryError>;
+  /** What a repository of Artifact Registry is set up as. */
+  readonly describe: (repository: string) => Effect.Effect<RepositoryDocument, RegistryError>;
+  /** Which of these rights we have there. Needs none itself. */
+  readonly rights: (
+    repository: string,
+    wanted: ReadonlyArray<string>,
+  ) => Effect.Effect<ReadonlyArray<string>, RegistryError>;
   readonly create: (
     name: RepositoryName,
     creation: RepositoryCreation,
@@ -108,16 +118,19 @@ export const makeApi = (api: Api, registry: string, place: Place): ArtifactRegis
       : Effect.succeed(held.repository);
   };
 
+  const describe = (repository: string): Effect.Effect<RepositoryDocument, RegistryError> =>
+    api.call({
+      operation: "GET repository",
+      reference: repository,
+      method: "GET",
+      path: pathOf(repository),
+      read: readRepository,
+    });
+
   const exists = (repository: string): Effect.Effect<boolean, RegistryError> =>
     Effect.catchIf(
-      api.call({
-        operation: "GET repository",
-        reference: repository,
-        method: "GET",
-        path: pathOf(repository),
-        read: () => true,
-      }),
-      (error) => error.reason === "not-found",
+      Effect.as(describe(repository), true),
+      ({ reason }: RegistryError) => reason === "not-found",
       () => Effect.succeed(false),
     );
 
@@ -197,6 +210,17 @@ export const makeApi = (api: Api, registry: string, place: Place): ArtifactRegis
         Stream.flatMap(packagesOf),
       );
     },
+    describe,
+    rights: (repository, wanted) =>
+      api.call({
+        operation: "test rights",
+        reference: repository,
+        method: "POST",
+        path: `${pathOf(repository)}:testIamPermissions`,
+        body: { permissions: wanted },
+        repeatable: true,
+        read: readPermissions,
+      }),
     exists: (name) => Effect.flatMap(holder(name), exists),
     create: (name, creation) =>
       Effect.flatMap(holder(name), (repository) =>

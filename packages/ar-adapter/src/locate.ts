@@ -29,6 +29,10 @@ const GCR_LOCATIONS: Readonly<Record<string, string>> = {
 export const gcrRepository = (host: string): string | undefined =>
   Object.hasOwn(GCR_LOCATIONS, host) ? host : undefined;
 
+/** Where the repository of a host of Container Registry is, or `undefined` for any other host. */
+export const gcrLocation = (host: string): string | undefined =>
+  Object.hasOwn(GCR_LOCATIONS, host) ? GCR_LOCATIONS[host] : undefined;
+
 /** How the project stands in a path: the colon of an old id is a slash there. */
 export const projectPath = (project: string): string => project.replace(":", "/");
 

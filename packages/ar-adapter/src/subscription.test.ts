@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber";
 import * as Redacted from "effect/Redacted";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArtifactRegistry } from "./parse.ts";
-import { subscriptionListener } from "./subscription.ts";
+import { examineSubscription, subscriptionListener } from "./subscription.ts";
 
 const JAR = "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-0.8.20-all.jar";
 const PROJECT = "acme-prod";
@@ -98,6 +98,17 @@ describe.each(EMULATORS)("a subscription of the emulator %s", (jar) => {
       notifications: [{ _tag: "Deleted", repository: "images/app", tag: "v1", delivery: { id: expect.any(String) } }],
     });
     expect(got).toHaveLength(3);
+  });
+
+  it("is looked at by doctor without being pulled: the emulator knows no rights, which is no verdict", async () => {
+    const findings = await Effect.runPromise(
+      examineSubscription({
+        registry: "eu",
+        subscription: `projects/${PROJECT}/subscriptions/stored`,
+        identity: { _tag: "Default" },
+      }),
+    );
+    expect(findings).toMatchObject([{ severity: "unknown", key: "notifications.subscription" }]);
   });
 
   it("ends with what to do where there is no such subscription", async () => {

@@ -1,4 +1,4 @@
-import { type Deliver, type NotificationListener, RegistryError } from "@drayage/oci-core";
+import { type Deliver, type Finding, type NotificationListener, RegistryError } from "@drayage/oci-core";
 import type { Message as PubSubMessage } from "@google-cloud/pubsub";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
@@ -46,6 +46,56 @@ export const subscriptionListener = (settings: SubscriptionSettings): Notificati
       return yield* Deferred.await(ended);
     }),
 });
+
+/**
+ * Whether the subscription is there and may be pulled, without pulling: the question for rights needs none itself. Source: facts/pubsub.md 6.
+ */
+export const examineSubscription = (settings: SubscriptionSettings): Effect.Effect<ReadonlyArray<Finding>> =>
+  Effect.match(
+    Effect.scoped(
+      Effect.flatMap(
+        Effect.acquireRelease(
+          Effect.tryPromise({ try: () => openSubscription(settings), catch: (cause) => failureOf(settings, cause) }),
+          ({ close }) => Effect.promise(close),
+        ),
+        ({ subscription }) =>
+          Effect.tryPromise({
+            try: async () => (await subscription.iam.testPermissions([CONSUME]))[0],
+            catch: (cause) => failureOf(settings, cause),
+          }),
+      ),
+    ),
+    {
+      onSuccess: (held): ReadonlyArray<Finding> =>
+        held[CONSUME] === true
+          ? []
+          : [
+              {
+                severity: "error",
+                key: KEY,
+                what: `${settings.subscription} may not be pulled`,
+                mend: "Grant roles/pubsub.subscriber on it",
+              },
+            ],
+      onFailure: ({ reason, detail }): ReadonlyArray<Finding> => [
+        reason === "not-found" || reason === "denied" || reason === "unauthorized"
+          ? {
+              severity: "error",
+              key: KEY,
+              what: `${settings.subscription} cannot be pulled (${detail})`,
+              mend: "Create it on the topic gcr of the project, and grant roles/pubsub.subscriber on it",
+            }
+          : {
+              severity: "unknown",
+              key: KEY,
+              what: `whether ${settings.subscription} can be pulled could not be asked (${detail})`,
+              mend: "Look at name server, proxy and firewall: Pub/Sub is pulled from pubsub.googleapis.com",
+            },
+      ],
+    },
+  );
+const CONSUME = "pubsub.subscriptions.consume";
+const KEY = "notifications.subscription";
 
 const settle = (deliver: Deliver, message: PubSubMessage): Effect.Effect<void> =>
   Effect.flatMap(deliver({ _tag: "Received", request: { headers: {}, body: envelopeOf(message) } }), (receipt) =>

@@ -72,6 +72,24 @@ export type RepositoriesPage = z.output<typeof repositories>;
 export const readRepositories = (document: unknown): RepositoriesPage | undefined =>
   repositories.safeParse(document).data;
 
+/** Source: facts/artifact-registry.md 8.1. */
+const repository = z.looseObject({
+  format: text,
+  mode: text,
+  dockerConfig: z.looseObject({ immutableTags: z.boolean().optional() }).optional(),
+  cleanupPolicies: z.record(z.string(), z.unknown()).optional(),
+  cleanupPolicyDryRun: z.boolean().optional(),
+});
+export type RepositoryDocument = z.output<typeof repository>;
+export const readRepository = (document: unknown): RepositoryDocument | undefined =>
+  repository.safeParse(document).data;
+
+const permissions = z.looseObject({ permissions: z.array(z.string()).optional() });
+export const readPermissions = (document: unknown): ReadonlyArray<string> | undefined => {
+  const read = permissions.safeParse(document).data;
+  return read && (read.permissions ?? []);
+};
+
 const packages = z.looseObject({ packages: z.array(z.looseObject({ name: z.string() })).optional(), ...next });
 export type PackagesPage = z.output<typeof packages>;
 export const readPackages = (document: unknown): PackagesPage | undefined => packages.safeParse(document).data;
@@ -87,6 +105,7 @@ export const readOperation = (document: unknown): Operation | undefined => opera
 /** Source: facts/artifact-registry.md 4.1. */
 const tagsList = z.looseObject({
   tags: z.array(z.string()).nullish(),
+  child: z.array(z.string()).nullish(),
   manifest: z.record(z.string(), z.looseObject({ tag: z.array(z.string()).nullish() })).nullish(),
 });
 export type TagsList = z.output<typeof tagsList>;

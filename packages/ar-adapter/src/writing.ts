@@ -1,6 +1,7 @@
 import { ensuringRepository, type Registry, RegistryError } from "@drayage/oci-core";
 import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
+import * as Stream from "effect/Stream";
 import type { ArtifactRegistryApi, RepositoryCreation } from "./api.ts";
 import type { Listing } from "./listing.ts";
 
@@ -82,6 +83,12 @@ export const creating = (registry: Registry, api: ArtifactRegistryApi, creation:
     ...registry,
     resolve: (repository, reference) => lookingFor(repository, registry.resolve(repository, reference), undefined),
     hasBlob: (repository, digest) => lookingFor(repository, registry.hasBlob(repository, digest), false),
+    tags: (repository) =>
+      Stream.catchIf(
+        registry.tags(repository),
+        ({ reason }) => reason === "denied",
+        (error) => Stream.fromEffect(telling(repository, Effect.fail(error))),
+      ),
     powers: { ...registry.powers, createRepository: (repository) => api.create(repository, creation) },
     startUpload: (repository, mount) => telling(repository, registry.startUpload(repository, mount)),
     putManifest: (repository, reference, manifest) =>

@@ -24,7 +24,7 @@ const documentOf = (content: Content, name: string, digest: string): Document =>
   return held === undefined ? {} : (JSON.parse(Buffer.from(held.bytes).toString()) as Document);
 };
 
-/** tags/list with every digest, cut at `n` without a word. Source: facts/artifact-registry.md 4. */
+/** tags/list with every digest, tags and digests each cut at `n` without a word. Source: facts/artifact-registry.md 4. */
 export const extendedTags = (content: Content, name: string, url: URL): Answer => {
   const n = Math.min(10_000, Number(url.searchParams.get("n") ?? 10_000));
   const below = content.repositories().filter((other) => other.startsWith(`${name}/`));

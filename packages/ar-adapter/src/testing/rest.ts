@@ -1,11 +1,25 @@
 import { type Answer, type Exchange, json, readBody } from "@drayage/oci-core/testing";
 import { type Content, childrenOf, tagsByDigest } from "./content.ts";
 
+/** A repository of Artifact Registry. */
+export interface HeldRepository {
+  readonly immutableTags: boolean;
+  /** Default `STANDARD_REPOSITORY`. */
+  readonly mode?: string | undefined;
+  /** Default `DOCKER`. */
+  readonly format?: string | undefined;
+  readonly cleanupPolicies?: Readonly<Record<string, unknown>> | undefined;
+  /** What `testIamPermissions` gives. Default: all that is asked for. */
+  readonly rights?: ReadonlyArray<string> | undefined;
+}
+
 export interface RestOptions {
   readonly project: string;
   readonly location: string;
   readonly host: string;
-  readonly repositories: Map<string, { readonly immutableTags: boolean }>;
+  readonly repositories: Map<string, HeldRepository>;
+  /** The name of the images of a repository at `/v2/`, and what of it is the image. */
+  readonly prefixOf: (repository: string) => string;
   readonly content: () => Content | undefined;
 }
 
@@ -13,7 +27,7 @@ export interface RestOptions {
 const BODY_BYTES_MAX = 64 * 1024;
 
 /** The part of the REST API that the adapter uses. Creating takes one look at the operation. Source: facts/artifact-registry.md 8. */
-export const makeRest = ({ project, location, host, repositories, content }: RestOptions) => {
+export const makeRest = ({ project, location, host, repositories, content, prefixOf }: RestOptions) => {
   const parent = `projects/${project}/locations/${location}`;
   const operations = new Map<string, () => void>();
 
@@ -41,7 +55,25 @@ export const makeRest = ({ project, location, host, repositories, content }: Res
 
   const imagesOf = (repository: string): ReadonlyArray<string> => {
     const names = content()?.repositories() ?? [];
-    return names.filter((name) => name.startsWith(`${project}/${repository}/`));
+    return names.filter((name) => name.startsWith(prefixOf(repository)));
+  };
+
+  const imageOf = (repository: string, name: string): string =>
+    name.slice(prefixOf(repository).length).replaceAll("/", "%2F");
+
+  const describe = (id: string, { immutableTags, mode, format, cleanupPolicies }: HeldRepository) => ({
+    name: `${parent}/repositories/${id}`,
+    format: format ?? "DOCKER",
+    mode: mode ?? "STANDARD_REPOSITORY",
+    ...(immutableTags ? { dockerConfig: { immutableTags } } : {}),
+    ...(cleanupPolicies === undefined ? {} : { cleanupPolicies }),
+  });
+
+  const rights = async (exchange: Exchange, held: HeldRepository): Promise<Answer> => {
+    const body = (await readBody(exchange, BODY_BYTES_MAX)) ?? new Uint8Array();
+    const { permissions = [] } = JSON.parse(Buffer.from(body).toString()) as { permissions?: ReadonlyArray<string> };
+    const had = permissions.filter((one) => held.rights?.includes(one) ?? true);
+    return json(200, had.length === 0 ? {} : { permissions: had });
   };
 
   const dockerImages = (repository: string): ReadonlyArray<unknown> => {
@@ -51,7 +83,7 @@ export const makeRest = ({ project, location, host, repositories, content }: Res
       [...tagsByDigest(held, name)].map(([digest, tags]) => {
         const children = childrenOf(held, name, digest);
         return {
-          name: `${parent}/repositories/${repository}/dockerImages/${name.split("/").slice(2).join("%2F")}@${digest}`,
+          name: `${parent}/repositories/${repository}/dockerImages/${imageOf(repository, name)}@${digest}`,
           uri: `${host}/${name}@${digest}`,
           mediaType: held.manifest(name, digest)?.mediaType,
           ...(tags.length === 0 ? {} : { tags }),
@@ -64,29 +96,29 @@ export const makeRest = ({ project, location, host, repositories, content }: Res
   return async (exchange: Exchange): Promise<Answer> => {
     const path = exchange.url.pathname.slice("/v1/".length);
     if (path.startsWith(`${parent}/operations/`)) return operation(path);
-    const [, id, list] =
-      new RegExp(`^${parent}/repositories(?:/([^/]+)(?:/(dockerImages|packages))?)?$`).exec(path) ?? [];
+    const [, id, list, test] =
+      new RegExp(`^${parent}/repositories(?:/([^/:]+)(?:/(dockerImages|packages)|(:testIamPermissions))?)?$`).exec(
+        path,
+      ) ?? [];
     if (!path.startsWith(`${parent}/repositories`)) return failed(404, "NOT_FOUND", "no such resource");
     if (id === undefined) {
       if (exchange.method === "POST") return create(exchange);
-      const all = [...repositories.keys()].map((name) => ({
-        name: `${parent}/repositories/${name}`,
-        format: "DOCKER",
-        mode: "STANDARD_REPOSITORY",
-      }));
+      const all = [...repositories].map(([name, one]) => describe(name, one));
       return page(exchange, "repositories", all);
     }
-    if (!repositories.has(id)) return failed(404, "NOT_FOUND", `repository ${id} not found`);
+    const held = repositories.get(id);
+    if (held === undefined) return failed(404, "NOT_FOUND", `repository ${id} not found`);
+    if (test !== undefined) return rights(exchange, held);
     if (list === "dockerImages") return page(exchange, list, dockerImages(id));
     if (list === "packages") {
-      const names = imagesOf(id).map((name) => name.split("/").slice(2).join("%2F"));
+      const names = imagesOf(id).map((name) => imageOf(id, name));
       return page(
         exchange,
         list,
         names.map((name) => ({ name: `${parent}/repositories/${id}/packages/${name}` })),
       );
     }
-    return json(200, { name: `${parent}/repositories/${id}`, format: "DOCKER", mode: "STANDARD_REPOSITORY" });
+    return json(200, describe(id, held));
   };
 };
 

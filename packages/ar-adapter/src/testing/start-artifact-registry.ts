@@ -11,7 +11,7 @@ import {
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import { type Content, deletionRefusal, extendedTags, immutableRefusal } from "./content.ts";
-import { makeRest } from "./rest.ts";
+import { type HeldRepository, makeRest } from "./rest.ts";
 
 /** What the topic `gcr` gets. References name `<location>-docker.pkg.dev`, as the service writes them. */
 export interface GcrMessage {
@@ -26,8 +26,10 @@ export interface ArtifactRegistryServerOptions {
   readonly project?: string | undefined;
   /** Default `europe-west4`. */
   readonly location?: string | undefined;
-  /** Repositories that are there. Default `images`. */
+  /** Repositories that are there. Default `images`, or that of `gcr`. */
   readonly repositories?: ReadonlyArray<string> | undefined;
+  /** A host of Container Registry, e.g. `eu.gcr.io`: names at `/v2/` have no repository then, since the host stands for it. Default: none. */
+  readonly gcr?: string | undefined;
   /** The access token that is taken. Default `ya29.test`. */
   readonly accessToken?: string | undefined;
   /** Whether tags can never be moved or deleted. Default false. */
@@ -48,6 +50,8 @@ export interface ArtifactRegistryServer extends StrictRegistry {
   readonly accessToken: string;
   /** Repositories of Artifact Registry that are there. */
   readonly artifactRepositories: () => ReadonlyArray<string>;
+  /** Sets up a repository of Artifact Registry in another way. */
+  readonly setUp: (repository: string, changes: Partial<HeldRepository>) => void;
   /** All messages so far. */
   readonly messages: () => ReadonlyArray<GcrMessage>;
 }
@@ -61,12 +65,14 @@ export const startArtifactRegistry = (
 ): Effect.Effect<ArtifactRegistryServer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { project = "acme-prod", location = "europe-west4", accessToken = "ya29.test" } = options;
-    const { repositories = ["images"], immutableTags = false, rest = true, port, rates = [] } = options;
-    const held = new Map(repositories.map((name) => [name, { immutableTags }]));
+    const { gcr } = options;
+    const { repositories = [gcr ?? "images"], immutableTags = false, rest = true, port, rates = [] } = options;
+    const held = new Map<string, HeldRepository>(repositories.map((name) => [name, { immutableTags }]));
+    const prefixOf = (repository: string): string => (gcr === undefined ? `${project}/${repository}/` : `${project}/`);
     const messages: Array<GcrMessage> = [];
     const content: { current?: Content } = {};
-    const host = `${location}-docker.pkg.dev`;
-    const api = makeRest({ project, location, host, repositories: held, content: () => content.current });
+    const host = gcr ?? `${location}-docker.pkg.dev`;
+    const api = makeRest({ project, location, host, repositories: held, content: () => content.current, prefixOf });
 
     const server: StrictRegistry = yield* startStrictRegistry({
       port,
@@ -94,10 +100,12 @@ export const startArtifactRegistry = (
       const parts = name.split("/");
       if (parts.length < 2)
         return refusal(400, "NAME_INVALID", `invalid number of path components: ${name === "" ? 0 : 1}`);
-      const [owner, repository = ""] = parts;
+      const [owner, second = ""] = parts;
+      const repository = gcr ?? second;
       const found = owner === project ? held.get(repository) : undefined;
       if (found === undefined) return denied(project, location, repository);
-      if (parts.length < 3 && kind !== "tags") return refusal(400, "NAME_INVALID", "an image has a name");
+      if (gcr === undefined && parts.length < 3 && kind !== "tags")
+        return refusal(400, "NAME_INVALID", "an image has a name");
       if (kind === "tags") return exchange.method === "GET" ? extendedTags(server, name, exchange.url) : undefined;
       if (kind !== "manifests") return undefined;
       return (
@@ -128,6 +136,9 @@ export const startArtifactRegistry = (
       project,
       location,
       accessToken,
+      setUp: (repository, changes) => {
+        held.set(repository, { immutableTags, ...held.get(repository), ...changes });
+      },
       artifactRepositories: () => [...held.keys()],
       messages: () => messages,
     };

@@ -5,9 +5,11 @@ import type { RegistryError, RegistryReason } from "./errors.ts";
 import { answerFailure, causeFailure, failure, type Place } from "./failure.ts";
 import type { HttpAnswer, HttpRequest } from "./http.ts";
 import { directHeader, keyHeader } from "./identity.ts";
+import { type Limiter, makeLimiter } from "./limit.ts";
 import { makeHttp } from "./make-http.ts";
 import { readBody } from "./read-body.ts";
 import { retried } from "./retry.ts";
+import { sharedPace } from "./shared-pace.ts";
 import { parseJson } from "./wire.ts";
 
 /** A page of a listing by a vendor's API. Larger answers are asked for in pages. */
@@ -52,7 +54,12 @@ export interface Api {
 export interface ApiSettings extends Pick<RegistrySettings, "name" | "url" | "auth" | "network" | "observe"> {
   /** Headers that prove an identity, where `Authorization` is not the way. Default: `Basic` or `Bearer` as they are, without an exchange. */
   readonly prove?: ((auth: RegistryAuth) => Readonly<Record<string, string>>) | undefined;
+  /** A quota that is shared with others of this process, registries among them (`ConnectSettings.quota`). Default: no limit of our own. */
+  readonly quota?: { readonly name: string; readonly requestsPerSecond: number | undefined } | undefined;
 }
+
+/** Calls of one API in flight, where a quota is shared: listings are few and long, copies must get their turn. */
+const QUOTA_CONCURRENCY = 8;
 
 /**
  * Opens a vendor's API until the scope closes. Credentials go to the host of `url` and nowhere else: redirects are refused. Identities are tried in order
@@ -60,11 +67,14 @@ export interface ApiSettings extends Pick<RegistrySettings, "name" | "url" | "au
  */
 export const openApi = (settings: ApiSettings): Effect.Effect<Api, never, Scope.Scope> =>
   Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => makeHttp(settings.url, USER_AGENT, settings.observe, settings.network)),
-      (open) => Effect.promise(() => open.close()),
-    ),
-    (http) => {
+    Effect.all([
+      Effect.acquireRelease(
+        Effect.sync(() => makeHttp(settings.url, USER_AGENT, settings.observe, settings.network)),
+        (open) => Effect.promise(() => open.close()),
+      ),
+      limiterOf(settings.quota),
+    ]),
+    ([http, limiter]) => {
       const prove = settings.prove ?? proveDirectly;
       const auth = Effect.isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
 
@@ -108,12 +118,20 @@ export const openApi = (settings: ApiSettings): Effect.Effect<Api, never, Scope.
       return {
         call: (call) => {
           const repeatable = call.repeatable ?? (call.method === "GET" || call.method === "HEAD");
-          const request = Effect.flatMap(auth, (identities) => tried(call, identities));
+          const unlimited = Effect.flatMap(auth, (identities) => tried(call, identities));
+          const request = limiter === undefined ? unlimited : limiter.run(unlimited);
           return repeatable ? retried(request) : request;
         },
       };
     },
   );
+
+const limiterOf = (quota: ApiSettings["quota"]): Effect.Effect<Limiter | undefined, never, Scope.Scope> =>
+  quota === undefined
+    ? Effect.succeed(undefined)
+    : Effect.map(sharedPace(quota.name, quota.requestsPerSecond), (pace) =>
+        makeLimiter(QUOTA_CONCURRENCY, quota.requestsPerSecond, pace),
+      );
 
 const proveDirectly = (auth: RegistryAuth): Readonly<Record<string, string>> => {
   const authorization = directHeader(auth);
