@@ -9,9 +9,12 @@ export type CopyLook = Pick<CopyRequest, "depth" | "referrers" | "platforms" | "
 export const copyLook = (options: CopyOptions): CopyLook | CliError => {
   const platforms = platformsOf(options);
   if (platforms instanceof CliError) return platforms;
+  const { artifactType: artifactTypes } = options;
+  if (artifactTypes !== undefined && options.referrers !== true)
+    return unable("--artifact-type chooses among referrers, and none are copied", "add --referrers");
   return {
     depth: options.deep === true ? "deep" : options.referrers === true ? "referrers" : "tag",
-    referrers: options.referrers === true ? "all" : "none",
+    referrers: options.referrers === true ? (artifactTypes === undefined ? "all" : { artifactTypes }) : "none",
     platforms,
     foreignLayers: options.foreignLayers === true ? "copy" : "leave",
   };

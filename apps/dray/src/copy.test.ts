@@ -90,6 +90,15 @@ describe("dray copy", () => {
     expect(again.stdout).toBe(`${token.host}/mirror/web:1.0  ${multiArch.digest}  already there\n`);
   });
 
+  it("--artifact-type leaves referrers of other types behind", async () => {
+    const args = ["copy", `${source.host}/team/web:1.0`, `${basic.host}/b`, "--referrers", "--json", "--artifact-type"];
+    const other = await dray.run([...args, "application/spdx+json"], withLogin());
+    expect(JSON.parse(other.stdout)).toMatchObject({ referrers: 0 });
+    const own = await dray.run([...args, "application/vnd.dev.sigstore.bundle.v0.3+json"], withLogin());
+    expect(JSON.parse(own.stdout)).toMatchObject({ referrers: 1 });
+    expect(basic.manifest("b", signature.digest)).toBeDefined();
+  });
+
   it("--deep heals a half image, and --json tells all of it", async () => {
     const names = [`${source.host}/team/web:1.0`, `${basic.host}/mirror/web`] as const;
     await dray.run(["copy", ...names], withLogin());
@@ -130,6 +139,7 @@ describe("dray copy", () => {
 
   it.each([
     [["--platform", "amd64"], "--platform amd64 is no platform"],
+    [["--artifact-type", "a/b"], "--artifact-type chooses among referrers"],
     [["--rewrite-index"], "--rewrite-index says how a choice of platforms is put"],
   ])("%j is refused before anything is asked: exit 2", async (more, why) => {
     const ran = await dray.run(["copy", `${source.host}/team/web:1.0`, `${basic.host}/b`, ...more], withLogin());

@@ -94,6 +94,7 @@ const copying = (command: NewCommand, globals: () => Globals): void => {
   )
     .option("-a, --all-tags", "all tags of the repository")
     .option("--referrers", "signatures, attestations and SBOMs too")
+    .option("--artifact-type <type>", "with --referrers: only of this type, may be repeated", repeated)
     .option("--platform <platform>", "only this platform of an index (linux/amd64), may be repeated", repeated)
     .option("--rewrite-index", "with --platform: put an index of these alone, which has another digest")
     .option("--foreign-layers", "layers that are not to be passed on too, if the source holds them")
@@ -211,6 +212,7 @@ export interface CopyOptions {
   readonly allTags?: boolean;
   readonly referrers?: boolean;
   readonly plainHttp?: ReadonlyArray<string>;
+  readonly artifactType?: ReadonlyArray<string>;
   readonly platform?: ReadonlyArray<string>;
   readonly rewriteIndex?: boolean;
   readonly foreignLayers?: boolean;

@@ -234,7 +234,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
       `drayage.yaml:7:15: routes[0].select.tags: selecting the newest tags ${NOT_AVAILABLE}. Use globs, \`semver\` or \`regex\``,
       `drayage.yaml:8:28: routes[0].to[0].bytesFrom: \`bytesFrom\` ${NOT_AVAILABLE}. Remove the key`,
       "drayage.yaml:9:17: routes[0].platforms[0]: not a platform. Write os/architecture, or os/architecture/variant, e.g. `linux/amd64` or `linux/arm/v7`",
-      `drayage.yaml:10:5: routes[0].referrers: a choice of referrers ${NOT_AVAILABLE}. Use \`all\` or \`none\``,
+      "drayage.yaml:10:33: routes[0].referrers.artifactTypes: the list is empty. Give it at least one entry",
       `drayage.yaml:11:5: routes[0].keepPrevious: keeping previous revisions ${NOT_AVAILABLE}. Remove the key: 0 is the default`,
       `drayage.yaml:12:5: routes[0].deletes: deletion by tombstone ${NOT_AVAILABLE}. Use \`ignore\`, or \`mode: mirror\``,
       `drayage.yaml:13:5: routes[0].require: \`require\` ${NOT_AVAILABLE}. Remove the key`,

@@ -184,6 +184,13 @@ describe("a sound configuration", () => {
     expect(config.routes[0]?.platforms).toEqual({ only, index });
   });
 
+  it("a choice of referrers", async () => {
+    const line = "referrers: { artifactTypes: [application/spdx+json], most: 50 }";
+    const text = EXAMPLE.replace("    referrers: all", `    ${line}`).replace(/include: .*\n/, "");
+    const { config } = await loaded(text, { env: SECRETS });
+    expect(config.routes[0]?.referrers).toEqual({ artifactTypes: ["application/spdx+json"], most: 50 });
+  });
+
   it("its routes can be asked, with repository keys by type", async () => {
     const { config } = await loaded({ "drayage.yaml": EXAMPLE, "routes.d/team.yaml": TEAM }, { env: SECRETS });
     const repository = parseRepositoryName("docker-prod-local/a/b");

@@ -35,7 +35,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     what: "selecting the newest tags",
     mend: "Use globs, `semver` or `regex`",
   },
-  { path: ["routes", "*", "referrers"], when: isObject, what: "a choice of referrers", mend: "Use `all` or `none`" },
   {
     path: ["routes", "*", "keepPrevious"],
     when: (value) => typeof value === "number" && value > 0,

@@ -92,6 +92,11 @@ const deletes = z.union([
   }),
 ]);
 
+/** Source: RFC 6838, section 4.2. */
+const MEDIA_TYPE = /^[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}\/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}$/;
+/** What a copy takes at the most (oci-core). */
+const REFERRERS_MOST = 500;
+
 const platformList = z
   .array(
     checked(
@@ -137,9 +142,34 @@ export const routeSchema = z.strictObject({
       "Layers that their makers do not allow to be passed on (Windows base layers): `leave` them where their makers have them, or `copy` them from the source registry, which has to hold them. Addresses in a manifest are never followed.",
     ),
   referrers: z
-    .enum(["all", "none"])
+    .union([
+      z.enum(["all", "none"]),
+      z
+        .strictObject({
+          artifactTypes: z
+            .array(z.string().regex(MEDIA_TYPE, "a media type, e.g. application/spdx+json"))
+            .min(1)
+            .optional()
+            .describe(
+              "Only of these types, at every depth; cosign's tags count as `application/vnd.dev.cosign.artifact.sig.v1+json`, `.att.` and `.sbom.`. Default: every type.",
+            ),
+          most: z
+            .int()
+            .min(1)
+            .max(REFERRERS_MOST)
+            .optional()
+            .describe(
+              "At most so many of one subject, the newest by `org.opencontainers.image.created` first; cosign's tags are not counted. Default: all, and more than 500 park the image.",
+            ),
+        })
+        .refine((choice) => choice.artifactTypes !== undefined || choice.most !== undefined, {
+          error: "neither artifactTypes nor most",
+        }),
+    ])
     .prefault("all")
-    .describe("Whether signatures, attestations and SBOMs go with their image."),
+    .describe(
+      "Whether signatures, attestations and SBOMs go with their image: `all`, `none`, or `{ artifactTypes: […], most: 50 }`.",
+    ),
   overwrite: z
     .union([z.boolean(), z.strictObject({ allow: z.array(glob).min(1).describe("Globs of tags that may move.") })])
     .prefault(true)

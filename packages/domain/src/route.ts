@@ -1,4 +1,4 @@
-import type { PlatformChoice, RepositoryName, Tag } from "@drayage/oci-core/model";
+import type { PlatformChoice, ReferrerChoice, RepositoryName, Tag } from "@drayage/oci-core/model";
 
 /** A duration as the configuration gives it, in milliseconds. */
 export type Millis = number;
@@ -18,7 +18,7 @@ export interface Route {
   readonly platforms?: PlatformChoice | undefined;
   /** Layers that their makers do not allow to be passed on. Default `leave`: they stay where their makers have them. */
   readonly foreignLayers?: "leave" | "copy" | undefined;
-  readonly referrers: "all" | "none";
+  readonly referrers: "all" | "none" | ReferrerChoice;
   readonly overwrite: "always" | "never" | { readonly allow: ReadonlyArray<string> };
   readonly existing: "adopt-equal" | "overwrite" | "report";
   readonly deletes: DeletePolicy;

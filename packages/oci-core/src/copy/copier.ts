@@ -1,6 +1,7 @@
 import type * as Effect from "effect/Effect";
 import type { Digest, RepositoryName, Tag } from "../model/brand.ts";
 import type { PlatformChoice } from "../model/choose-platforms.ts";
+import type { ReferrerChoice } from "../model/referrer-choice.ts";
 import type { Registry, Resolved } from "../registry/registry.ts";
 import type { RepositoryCopyRequest, RepositoryCopyResult } from "./copy-repository.ts";
 import type { ManyTargetsRequest, TargetOutcome } from "./copy-to-many.ts";
@@ -18,7 +19,7 @@ export interface CopyRequest<E = never> {
   /** Without `tag` the image is put by digest only. */
   readonly target: { readonly registry: Registry; readonly repository: RepositoryName; readonly tag?: Tag | undefined };
   readonly depth: Depth;
-  readonly referrers: "all" | "none";
+  readonly referrers: "all" | "none" | ReferrerChoice;
   /** Default: all platforms of an index. */
   readonly platforms?: PlatformChoice | undefined;
   /**
@@ -75,6 +76,8 @@ export interface CopyResult {
   readonly manifests: ReadonlyArray<Digest>;
   /** Referrers and digest-tags that are in place. */
   readonly referrers: number;
+  /** Referrers that were of the types wanted, and more than `most`. */
+  readonly referrersLeft: number;
   readonly durationMs: number;
 }
 

@@ -11,7 +11,7 @@ import { type Belief, digestReference, type Job, type Shared } from "./job.ts";
 import { countPresent, moveContent, remember } from "./move-image.ts";
 import { confirm, putTop } from "./put-tag.ts";
 import { readGraph, readManifest } from "./read-manifest.ts";
-import { copyReferrers, subjectsOf } from "./referrers.ts";
+import { copyReferrers, NO_REFERRERS, type ReferrerCount, subjectsOf } from "./referrers.ts";
 import { explainMissing, isMissingAtSource, type Pinned, resolveSides, type Wanted } from "./resolve-sides.ts";
 import { makeTally } from "./tally.ts";
 
@@ -47,7 +47,7 @@ export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, r
 
   const ends = isEqual && (request.depth === "tag" || (request.depth === "referrers" && request.referrers === "none"));
   if (ends) {
-    const result = yield* finish(job, startedAt, wanted, held.mediaType, [wanted.digest], 0);
+    const result = yield* finish(job, startedAt, wanted, held.mediaType, [wanted.digest], NO_REFERRERS);
     return { result, isConfirmed: true, isNamed: false };
   }
   const { registry, repository, tag } = request.target;
@@ -59,7 +59,9 @@ export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, r
   const place = Effect.gen(function* () {
     const graph = yield* isTop ? topOnly(job, wanted) : bringContent(job, wanted, belief);
     const referrers =
-      request.referrers === "none" ? 0 : yield* copyReferrers(job, subjectsOf(graph, wanted.sourceDigest), belief);
+      request.referrers === "none"
+        ? NO_REFERRERS
+        : yield* copyReferrers(job, subjectsOf(graph, wanted.sourceDigest), request.referrers, belief);
     const gate = tag === undefined ? Effect.void : (request.beforeTag?.(wanted.digest) ?? Effect.void);
     const named = isEqual ? false : yield* putTop(job, graph, tag ?? wanted.digest, gate);
     if (!isTop) yield* remember(job, graph);
@@ -136,7 +138,7 @@ const finish = (
   { digest, sourceDigest }: Wanted,
   mediaType: string,
   manifests: ReadonlyArray<Digest>,
-  referrers: number,
+  referrers: ReferrerCount,
 ) =>
   Effect.map(
     Clock.currentTimeMillis,
@@ -148,7 +150,8 @@ const finish = (
       blobs: job.tally.blobs(),
       bytes: job.tally.bytes(),
       manifests,
-      referrers,
+      referrers: referrers.placed,
+      referrersLeft: referrers.left,
       durationMs: now - startedAt,
     }),
   );

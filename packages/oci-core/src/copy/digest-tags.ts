@@ -3,6 +3,7 @@ import * as Stream from "effect/Stream";
 import type { Digest, Tag } from "../model/brand.ts";
 import { cosignTag, type DigestTagKind, parseDigestTag } from "../model/digest-tag.ts";
 import type { Manifest } from "../model/manifest.ts";
+import { COSIGN_TYPES } from "../model/referrer-choice.ts";
 import { type RegistryError, type RegistryReason, saysAbsent } from "../registry/errors.ts";
 import type { Resolved } from "../registry/registry.ts";
 import { CopyError, onSide } from "./errors.ts";
@@ -16,8 +17,14 @@ import { readGraph, readManifest } from "./read-manifest.ts";
  * Copies the tags that cosign makes from a digest (`sha256-<hex>.sig`, `.att`, `.sbom`) for all subjects. They are tags
  * as any other: their content comes first. Answers how many are in place.
  */
-export const copyDigestTags = Effect.fnUntraced(function* (job: Job, subjects: ReadonlyArray<Digest>, belief: Belief) {
-  const tags = yield* findTags(job, subjects);
+export const copyDigestTags = Effect.fnUntraced(function* (
+  job: Job,
+  subjects: ReadonlyArray<Digest>,
+  types: ReadonlyArray<string> | undefined,
+  belief: Belief,
+) {
+  const kinds = KINDS.filter((kind) => types === undefined || types.includes(COSIGN_TYPES[kind]));
+  const tags = kinds.length === 0 ? [] : yield* findTags(job, subjects, kinds);
   yield* Effect.forEach(tags, (found) => copyTag(job, found, belief), {
     concurrency: job.shared.limits.manifests,
     discard: true,
@@ -36,9 +43,13 @@ interface FoundTag {
  * Three HEADs for one subject. An index has a subject for each platform, for which one listing is cheaper than three
  * HEADs each, unless the repository has so many tags that its pages are more than the HEADs.
  */
-const findTags = Effect.fnUntraced(function* (job: Job, subjects: ReadonlyArray<Digest>) {
+const findTags = Effect.fnUntraced(function* (
+  job: Job,
+  subjects: ReadonlyArray<Digest>,
+  kinds: ReadonlyArray<(typeof KINDS)[number]>,
+) {
   const { registry, repository } = job.source;
-  const all = subjects.flatMap((subject) => KINDS.map((kind) => cosignTag(subject, kind)));
+  const all = subjects.flatMap((subject) => kinds.map((kind) => cosignTag(subject, kind)));
   const listed = subjects.length > 1 ? yield* listTags(job, Math.min(DIGEST_TAG_PAGES_MAX, all.length)) : undefined;
   const candidates = listed === undefined ? all : all.filter((tag) => listed.has(tag));
   const resolved = yield* Effect.forEach(

@@ -298,6 +298,7 @@ export const descriptorOf = (manifest: Manifest): Descriptor => ({
   digest: manifest.digest,
   size: manifest.bytes.byteLength,
   artifactType: manifest.artifactType,
+  annotations: manifest.annotations,
 });
 
 /** An index of `descriptors` as bytes. */

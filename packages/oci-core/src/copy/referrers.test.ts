@@ -238,6 +238,100 @@ describe("referrers", () => {
   });
 });
 
+describe("a choice of referrers", () => {
+  const SBOM = "application/spdx+json";
+  const fixture = image({ seed: "app" });
+  const dated = (seed: string, artifactType: string, created?: string) =>
+    signatureFor(fixture, {
+      seed,
+      artifactType,
+      ...(created === undefined ? {} : { annotations: { "org.opencontainers.image.created": created } }),
+    });
+  const chosen = async (
+    all: ReadonlyArray<ImageFixture>,
+    choice: CopyRequest["referrers"],
+    change: (source: MemoryRegistry) => MemoryRegistry = (source) => source,
+  ) => {
+    const { source, target } = await sides(fixture);
+    for (const each of all) await source.fill("team/app", undefined, each);
+    const { tag, image: artefact } = cosignArtefactFor(fixture, "sig");
+    await source.fill("team/app", tag, artefact);
+    const result = await copyOnce({ ...request(change(source), target), referrers: choice });
+    const held = target.repositoryOf("team/app").manifests;
+    return { result, held: all.map(({ digest }) => held.has(digest)), cosign: held.has(artefact.digest) };
+  };
+
+  it("takes the types that are named, also among referrers of referrers, and cosign's tags by their type", async () => {
+    const sbom = dated("sbom", SBOM);
+    const signature = dated("signature", "application/x-signature");
+    const onSbom = signatureFor(sbom, { seed: "on", artifactType: "application/x-signature" });
+    const onSignature = signatureFor(signature, { seed: "over", artifactType: SBOM });
+    const all = [sbom, signature, onSbom, onSignature];
+    expect(await chosen(all, { artifactTypes: [SBOM] })).toMatchObject({
+      held: [true, false, false, false],
+      cosign: false,
+      result: { referrers: 1, referrersLeft: 0 },
+    });
+    const cosign = "application/vnd.dev.cosign.artifact.sig.v1+json";
+    expect(await chosen(all, { artifactTypes: [SBOM, cosign] })).toMatchObject({
+      held: [true, false, false, false],
+      cosign: true,
+      result: { referrers: 2 },
+    });
+  });
+
+  it("asks the artefact where a list does not say the type", async () => {
+    const untyped = (source: MemoryRegistry): MemoryRegistry => ({
+      ...source,
+      referrers: (repository, digest) =>
+        Effect.map(source.referrers(repository, digest), (entries) =>
+          entries.map(({ artifactType: _, ...entry }) => entry),
+        ),
+    });
+    const all = [dated("sbom", SBOM), dated("signature", "application/x-signature")];
+    expect(await chosen(all, { artifactTypes: [SBOM] }, untyped)).toMatchObject({ held: [true, false] });
+  });
+
+  it("takes the newest of one subject where they are too many, and says how many it left", async () => {
+    const all = ["2026-01-02T00:00:00Z", undefined, "2026-01-03T00:00:00Z", "no date", "2026-01-01T00:00:00Z"].map(
+      (created, n) => dated(`${n}`, SBOM, created),
+    );
+    expect(await chosen(all, { most: 2 })).toMatchObject({
+      held: [true, false, true, false, false],
+      cosign: true,
+      result: { referrers: 3, referrersLeft: 3 },
+    });
+    const { held } = await chosen(all, { most: 4 });
+    expect([held[0], held[2], held[4], held.filter(Boolean).length]).toEqual([true, true, true, 4]);
+  });
+
+  it("with a bound or a type copies an image that has more of others than can be copied", async () => {
+    const many = (source: MemoryRegistry): MemoryRegistry => ({
+      ...source,
+      referrers: (repository, subject) =>
+        Effect.map(source.referrers(repository, subject), (own) =>
+          subject !== fixture.digest
+            ? own
+            : [
+                ...own,
+                ...Array.from({ length: REFERRERS_MAX + 1 }, (_, n) => ({
+                  mediaType: "application/vnd.oci.image.manifest.v1+json",
+                  digest: digestOf(Buffer.from(String(n))),
+                  size: 1,
+                  artifactType: "application/x-scan",
+                })),
+              ],
+        ),
+    });
+    const all = [dated("sbom", SBOM, "2026-01-01T00:00:00Z")];
+    expect(await chosen(all, { artifactTypes: [SBOM] }, many)).toMatchObject({ held: [true] });
+    expect(await chosen(all, { most: 1 }, many)).toMatchObject({
+      held: [true],
+      result: { referrersLeft: REFERRERS_MAX + 1 },
+    });
+  });
+});
+
 describe("cosign tags", () => {
   it("are copied as tags, after their content", async () => {
     const fixture = multiPlatform({ seed: "app" });

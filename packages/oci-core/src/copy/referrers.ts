@@ -3,6 +3,7 @@ import type { Digest } from "../model/brand.ts";
 import type { Descriptor } from "../model/descriptor.ts";
 import type { Manifest } from "../model/manifest.ts";
 import { isManifestType } from "../model/media-types.ts";
+import { artifactTypeOf, newestReferrers, type ReferrerChoice } from "../model/referrer-choice.ts";
 import { copyDigestTags } from "./digest-tags.ts";
 import { CopyError, onSide } from "./errors.ts";
 import { listInFallbackTag } from "./fallback-tag.ts";
@@ -36,13 +37,21 @@ const isSigned = (child: Descriptor): boolean =>
 /**
  * Copies what refers to the subjects, and what refers to that in turn, wherever it is listed: referrers API, fallback
  * tag, cosign's tags. It is done before the tag moves (a subject may be missing), so that nobody sees the image without
- * its signatures. A listing that fails is an error and never "none" (FAILURES.md F9). Answers how many are in place.
+ * its signatures. A listing that fails is an error and never "none" (FAILURES.md F9). Of every depth the choice says which.
  */
-export const copyReferrers = Effect.fnUntraced(function* (job: Job, subjects: ReadonlyArray<Digest>, belief: Belief) {
+export const copyReferrers = Effect.fnUntraced(function* (
+  job: Job,
+  subjects: ReadonlyArray<Digest>,
+  wanted: "all" | ReferrerChoice,
+  belief: Belief,
+) {
   const { limits } = job.shared;
   // A listing may name anything, also its own subject: what was met once is not met again.
   const met = new Set<Digest>([...subjects]);
-  let found = 0;
+  const choice = wanted === "all" ? {} : wanted;
+  let placedSoFar = 0;
+  let taken = 0;
+  let left = 0;
   let wave = subjects;
   for (let depth = 0; wave.length > 0; depth += 1) {
     const next: Array<Digest> = [];
@@ -53,22 +62,55 @@ export const copyReferrers = Effect.fnUntraced(function* (job: Job, subjects: Re
           job.source.registry.referrers(job.source.repository, subject),
           onSide("source"),
         );
-        const fresh = listed.filter((entry) => !met.has(entry.digest));
+        const unmet = listed.filter((entry) => !met.has(entry.digest));
+        const ofType = yield* wantedTypes(job, subject, unmet, choice.artifactTypes);
+        const fresh = newestReferrers(ofType, choice.most);
+        left += ofType.length - fresh.length;
+        taken += fresh.length;
         for (const entry of fresh) met.add(entry.digest);
         if (fresh.length > 0 && depth >= REFERRER_DEPTH_MAX) {
           return yield* tooLarge(job, subject, `referrers of referrers are deeper than ${REFERRER_DEPTH_MAX}`);
         }
-        if (met.size - subjects.length > REFERRERS_MAX)
-          return yield* tooLarge(job, subject, `more than ${REFERRERS_MAX} referrers`);
+        if (taken > REFERRERS_MAX) return yield* tooLarge(job, subject, `more than ${REFERRERS_MAX} referrers`);
         const placed = yield* placeReferrers(job, subject, fresh, belief);
-        found += placed.length;
+        placedSoFar += placed.length;
         next.push(...placed);
       }),
       { concurrency: limits.manifests, discard: true },
     );
     wave = next;
   }
-  return found + (yield* copyDigestTags(job, subjects, belief));
+  const tags = yield* copyDigestTags(job, subjects, choice.artifactTypes, belief);
+  const count: ReferrerCount = { placed: placedSoFar + tags, left };
+  return count;
+});
+
+export interface ReferrerCount {
+  /** In place, cosign's tags included. */
+  readonly placed: number;
+  readonly left: number;
+}
+export const NO_REFERRERS: ReferrerCount = { placed: 0, left: 0 };
+
+/** Those of the types. A fallback tag may have been written without types: then the artefact itself says what it is. */
+const wantedTypes = Effect.fnUntraced(function* (
+  job: Job,
+  subject: Digest,
+  entries: ReadonlyArray<Descriptor>,
+  types: ReadonlyArray<string> | undefined,
+) {
+  if (types === undefined) return entries;
+  if (entries.filter(({ artifactType }) => artifactType === undefined).length > REFERRERS_MAX)
+    return yield* tooLarge(job, subject, `more than ${REFERRERS_MAX} referrers without a type`);
+  const typed = yield* Effect.forEach(
+    entries,
+    (entry) =>
+      entry.artifactType === undefined
+        ? Effect.map(readReferrer(job, entry.digest), (read) => ({ entry, type: read && artifactTypeOf(read) }))
+        : Effect.succeed({ entry, type: entry.artifactType }),
+    { concurrency: job.shared.limits.manifests },
+  );
+  return typed.flatMap(({ entry, type }) => (type !== undefined && types.includes(type) ? [entry] : []));
 });
 
 /**

@@ -47,3 +47,4 @@ export {
 } from "./parse-manifest.ts";
 export { parsePlatform, platformString } from "./platform.ts";
 export { apiHost, formatReference, type ImageReference, type InvalidReference, parseReference } from "./reference.ts";
+export { artifactTypeOf, COSIGN_TYPES, newestReferrers, type ReferrerChoice } from "./referrer-choice.ts";
