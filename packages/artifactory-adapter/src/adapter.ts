@@ -18,6 +18,7 @@ import { type Access, addressOf, apiBaseOf } from "./access.ts";
 import { authenticateArtifactory } from "./authenticate.ts";
 import { repositoriesOf } from "./catalog.ts";
 import { deleteBy } from "./delete.ts";
+import { examineBy } from "./examine.ts";
 import { connectKeyed } from "./keyed.ts";
 import { type Keys, openKeys } from "./keys.ts";
 import { listBySearch } from "./list.ts";
@@ -84,6 +85,7 @@ export const artifactoryAdapter: Adapter<ArtifactoryOptions> = {
           find,
           parents: parentsBy(api, settings.name, find),
           absence: absenceOf(keys, sources),
+          examine: examineBy({ keys, search, sources, options }),
         },
       };
     }),
