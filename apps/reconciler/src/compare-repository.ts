@@ -30,8 +30,8 @@ export interface Compared {
 }
 
 /**
- * Compares one source repository with every target name that it maps to. Requests: one list a side, one HEAD a side for each tag that both
- * list, and two more for each difference. A target that cannot be read is a problem of that target alone and delays no other.
+ * Compares one source repository with every target name that it maps to. Requests: one list a side; where that has no digests, one HEAD a side for
+ * each tag that both list; and two more for each difference, of which no list is proof. A target that cannot be read is a problem of that target alone and delays no other.
  */
 export const compareRepository = Effect.fnUntraced(function* <E>(
   comparison: Comparison<E> & { readonly route?: string | undefined; readonly problems: Problems },
@@ -43,13 +43,17 @@ export const compareRepository = Effect.fnUntraced(function* <E>(
   const readBooks = Effect.map(comparison.books(place), byKey);
   const books = yield* readBooks;
   const tags = yield* tagsOf(source, repository);
-  const names = namesOf({ routes, route, source: place, tags, books });
+  const names = namesOf({ routes, route, source: place, tags: new Set(tags.keys()), books });
   // Several targets ask for the same source tag: it is asked for once.
   const seen = yield* Cache.make({
     capacity: Math.max(names.length, 1),
     lookup: (tag: Tag) => source.resolve(repository, tag),
   });
-  const looks: Looks = { source, repository, routes, problems, sourceHas: (tag) => Cache.get(seen, tag) };
+  const sourceHas: Looks["sourceHas"] = (tag) => {
+    const digest = tags.get(tag);
+    return digest === undefined ? Cache.get(seen, tag) : Effect.succeed({ digest });
+  };
+  const looks: Looks = { source, repository, routes, problems, sourceHas };
 
   const first = yield* eachTarget(comparison, names, (target, own) => firstLook(looks, target, own, books));
   const candidates = first.flatMap((one) => one.candidates);

@@ -5,7 +5,7 @@ import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import { type Booked, keyOf, type Name, placeOf } from "./names.ts";
 import type { Problems } from "./problems.ts";
-import { digestOf, type Side, tagsOf } from "./side.ts";
+import { digestOf, type Listed, type Side, tagsOf } from "./side.ts";
 
 /** One difference, with all that an operator or a replicator needs to know of it. */
 export interface Difference extends Omit<DriftFound, "_tag" | "reconciliation"> {
@@ -22,15 +22,18 @@ export interface Looks {
   readonly repository: RepositoryName;
   readonly routes: CompiledRoutes;
   readonly problems: Problems;
-  /** As it was when first asked for in this run. */
-  readonly sourceHas: (tag: Tag) => Effect.Effect<Resolved | undefined, RegistryError>;
+  /** As it was when listed or first asked for in this run. */
+  readonly sourceHas: (tag: Tag) => Effect.Effect<Pointer | undefined, RegistryError>;
 }
+
+/** What a tag points to, as a list or HEAD tells it. */
+type Pointer = Pick<Resolved, "digest">;
 
 /** What a name is to hold, `none` where its route wants no platform that the source has: nothing follows from that. */
 const wantedFor = (
   { source, repository, routes }: Looks,
   { route }: Name,
-  found: Resolved | undefined,
+  found: Pointer | undefined,
 ): Effect.Effect<Digest | undefined | "none", RegistryError> =>
   found === undefined
     ? Effect.undefined
@@ -42,14 +45,14 @@ const wantedFor = (
 /** HEAD requests to one target for one repository in flight; the registries' own limits hold all repositories together. */
 const HEADS_AT_ONCE = 16;
 
-/** Names that may differ, by the lists and one HEAD a side. */
+/** Names that may differ, by the lists, and by one HEAD a side where a list has no digests. */
 export const firstLook = Effect.fnUntraced(function* (
   looks: Looks,
   target: Side,
   names: ReadonlyArray<Name>,
   books: ReadonlyMap<string, Booked>,
 ) {
-  const lists = new Map<string, ReadonlySet<Tag>>();
+  const lists = new Map<string, Listed>();
   for (const [place, name] of new Map(names.map((one) => [placeOf(one), one])))
     yield* noting(
       looks.problems,
@@ -63,7 +66,7 @@ export const firstLook = Effect.fnUntraced(function* (
     const book = books.get(keyOf(name));
     const list = lists.get(placeOf(name));
     if (list === undefined || book?.pending === true) return;
-    const seen = yield* see(looks, target, name, book, list.has(name.tag));
+    const seen = yield* see(looks, target, name, book, list);
     if (seen._tag === "Differs") candidates.push(name);
     if (seen._tag === "Equal") adopt.push(equalOf(looks, name, seen.digest));
     compared += 1;
@@ -88,9 +91,9 @@ const see = Effect.fnUntraced(function* (
   target: Side,
   name: Name,
   book: Booked | undefined,
-  listed: boolean,
+  list: Listed,
 ): Effect.fn.Return<Seen, RegistryError> {
-  if (!listed) return name.gone ? IN_STEP : DIFFERS;
+  if (!list.has(name.tag)) return name.gone ? IN_STEP : DIFFERS;
   const there = yield* wantedFor(looks, name, yield* looks.sourceHas(name.sourceTag));
   if (name.gone && there !== undefined) {
     // The one way to see that a list was cut short. What it lacks is compared all the same, and is never `extra`.
@@ -101,9 +104,14 @@ const see = Effect.fnUntraced(function* (
   // Where the route keeps what the source lacks, the target need not be asked.
   const owned = book?.owned ?? [];
   if (there === undefined && owned.every((held) => judge(looks, name, book, there, held) === undefined)) return IN_STEP;
-  const here = yield* digestOf(target, name.repository, name.tag);
+  const listed = list.get(name.tag);
+  const ask = digestOf(target, name.repository, name.tag);
+  const here = listed ?? (yield* ask);
   if (judge(looks, name, book, there, here) !== undefined) return DIFFERS;
-  return here !== undefined && mayAdopt(looks, name, book, there, here) ? { _tag: "Equal", digest: here } : IN_STEP;
+  if (here === undefined || !mayAdopt(looks, name, book, there, here)) return IN_STEP;
+  // What becomes ours may be overwritten and deleted later: a list alone is not enough for that.
+  const holds = listed === undefined || (yield* ask) === here;
+  return holds ? { _tag: "Equal", digest: here } : DIFFERS;
 });
 
 const mayAdopt = (

@@ -1,10 +1,12 @@
-import type { Registry, RegistryError, RegistryReason } from "@drayage/oci-core";
+import type { ListedTag, Registry, RegistryError, RegistryPowers, RegistryReason } from "@drayage/oci-core";
 import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import * as Stream from "effect/Stream";
 
 /** What a comparison asks of a registry. */
-export type Side = Pick<Registry, "name" | "tags" | "repositories" | "resolve" | "manifest">;
+export interface Side extends Pick<Registry, "name" | "tags" | "repositories" | "resolve" | "manifest"> {
+  readonly powers: Pick<RegistryPowers, "list">;
+}
 
 /** So many requests in a row that a registry could not answer, each with the client's own retries, are an outage and no hiccup. */
 const SILENT_MOST = 5;
@@ -21,6 +23,7 @@ const SILENCE: ReadonlySet<RegistryReason> = new Set([
  * out the retries of the client, and a registry that is overloaded would be asked all the more. What is left fails with the last error.
  */
 export const givingUp = (side: Side): Side => {
+  const { list } = side.powers;
   let silent = 0;
   let last: RegistryError | undefined;
   const watched = <A>(request: Effect.Effect<A, RegistryError>): Effect.Effect<A, RegistryError> =>
@@ -48,6 +51,7 @@ export const givingUp = (side: Side): Side => {
     manifest: (repository, reference) => watched(side.manifest(repository, reference)),
     tags: (repository) => watchedPages(() => side.tags(repository)),
     repositories: () => watchedPages(side.repositories),
+    powers: list === undefined ? {} : { list: (repository) => watchedPages(() => list(repository)) },
   };
 };
 
@@ -59,16 +63,20 @@ export const digestOf = (
 ): Effect.Effect<Digest | undefined, RegistryError> =>
   Effect.map(side.resolve(repository, tag), (found) => found?.digest);
 
+/** What a repository lists: its tags, and what they pointed to then, where the registry's own API tells. */
+export type Listed = ReadonlyMap<Tag, Digest | undefined>;
+
 /**
- * The names that a repository lists, all in memory: a million are some 100 MB. One that is unknown lists nothing: whether that is a
- * deletion is for the replicator's proof to say.
+ * The tags that a repository lists, all in memory: a million are some 200 MB. One that is unknown lists nothing: whether that is a deletion is for
+ * the replicator's proof to say. A listing that breaks off is an error and never a short list. Pages are no snapshot: of a tag that comes twice with
+ * two digests nothing is known.
  */
-export const tagsOf = (side: Side, repository: RepositoryName): Effect.Effect<ReadonlySet<Tag>, RegistryError> => {
-  const all = new Set<Tag>();
-  return side.tags(repository).pipe(
+export const tagsOf = (side: Side, repository: RepositoryName): Effect.Effect<Listed, RegistryError> => {
+  const all = new Map<Tag, Digest | undefined>();
+  return pagesOf(side, repository).pipe(
     Stream.runForEach((page) =>
       Effect.sync(() => {
-        for (const tag of page) all.add(tag);
+        for (const { tag, digest } of page) all.set(tag, all.has(tag) && all.get(tag) !== digest ? undefined : digest);
       }),
     ),
     Effect.catchTag("RegistryError", (error) =>
@@ -77,3 +85,6 @@ export const tagsOf = (side: Side, repository: RepositoryName): Effect.Effect<Re
     Effect.as(all),
   );
 };
+
+const pagesOf = (side: Side, repository: RepositoryName): Stream.Stream<ReadonlyArray<ListedTag>, RegistryError> =>
+  side.powers.list?.(repository) ?? Stream.map(side.tags(repository), (page) => page.map((tag) => ({ tag })));
