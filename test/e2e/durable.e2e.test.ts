@@ -2,7 +2,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startTcpServer } from "@drayage/event-log/testing";
+import { startTcpServer } from "@drayage/event-log/testing/tcp-server";
 import * as Redacted from "effect/Redacted";
 import pg from "pg";
 import { afterEach, beforeEach, expect, it } from "vitest";

@@ -52,7 +52,7 @@ export const configOf = (options: {
   routes: [routeTo(...(options.targets ?? ["east", "west"]))],
   guard: SAMPLE_GUARD,
   reconcile: { changed: undefined, full: undefined },
-  retention: { raw: 1 },
+  retention: { raw: 1, events: undefined },
   admin: { tokens: options.tokens ?? [] },
 });
 

@@ -36,10 +36,20 @@ export const decideBatch = (events: ReadonlyArray<RecordedEvent>, routes: Compil
   };
 };
 
+/** Subscribers of one process are given the same events (`EventLog.subscribe` reads a page once for all). Checking what an event holds is most of what deciding costs. */
+const known = new WeakMap<RecordedEvent, ReturnType<typeof decodeEvent>>();
+const decoded = (recorded: RecordedEvent): ReturnType<typeof decodeEvent> => {
+  const before = known.get(recorded);
+  if (before !== undefined) return before;
+  const event = decodeEvent(recorded);
+  known.set(recorded, event);
+  return event;
+};
+
 const decideOne = (recorded: RecordedEvent, routes: CompiledRoutes): Partial<Decided> => {
   const { position, type, recordedAt } = recorded;
   try {
-    const event = decodeEvent(recorded);
+    const event = decoded(recorded);
     if (event._tag === "UnknownEvent") return {}; // written by a newer version, for newer readers
     if (event._tag === "InvalidEvent") return { broken: [{ position, type, reason: event.reason }] };
     return fanOut(event, position, recordedAt, routes);

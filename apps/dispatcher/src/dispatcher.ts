@@ -6,9 +6,12 @@ import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
 import { dispatchRescans, dispatchToTarget } from "./dispatch-batch.ts";
 import { follow, type Subscription } from "./follow.ts";
+import { keepRetention } from "./retention.ts";
 import { startingPoints } from "./starting-points.ts";
 import { RESCAN_TYPES, RESCANS_SUBSCRIBER, TARGET_TYPES, targetSubscriber } from "./subscribers.ts";
 
+/** Name of the leadership; no subscriber is called so. Never change it. */
+const RETENTION = "retention";
 /** How often the first checkpoints are tried while the database is away. */
 const START_AGAIN = Schedule.spaced("1 second");
 
@@ -22,12 +25,16 @@ const START_AGAIN = Schedule.spaced("1 second");
 export const dispatcher = ({
   config,
 }: {
-  readonly config: Pick<Config, "registries" | "routes">;
-}): Effect.Effect<never, never, Database | EventLog> => dispatchRoutes(compiledRoutes(config));
+  readonly config: Pick<Config, "registries" | "routes" | "retention" | "dataDir">;
+}): Effect.Effect<never, never, Database | EventLog> => {
+  const routes = compiledRoutes(config);
+  return dispatchRoutes(routes, { [RETENTION]: keepRetention(config, subscriptionsOf(routes)) });
+};
 
-/** The same for routes that are compiled already. */
+/** The same for routes that are compiled already. `beside`: further work of which there is one on a database, by its name. */
 export const dispatchRoutes = Effect.fnUntraced(function* (
   routes: CompiledRoutes,
+  beside: Readonly<Record<string, Effect.Effect<never, never, Database | EventLog>>> = {},
 ): Effect.fn.Return<never, never, Database | EventLog> {
   const subscriptions = new Map(subscriptionsOf(routes).map((each) => [each.subscriber, each]));
   const names = [...subscriptions.keys()];
@@ -36,9 +43,9 @@ export const dispatchRoutes = Effect.fnUntraced(function* (
     Effect.retry(START_AGAIN),
     Effect.orDie,
   );
-  return yield* lead(names, (name) => {
+  return yield* lead([...names, ...Object.keys(beside)], (name) => {
     const subscription = subscriptions.get(name);
-    return subscription === undefined ? Effect.never : follow(subscription);
+    return subscription === undefined ? (beside[name] ?? Effect.never) : follow(subscription);
   });
 });
 

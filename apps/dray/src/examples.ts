@@ -14,6 +14,7 @@ export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   diff: ["dray diff", "dray diff --route prod --target frankfurt --json"],
   status: ["dray status", "DRAYAGE_TOKEN=... dray status --json"],
+  export: ["dray events export --since 2026-11-01T00:00:00Z --until 2026-12-01T00:00:00Z --output november.jsonl"],
   events: ["dray events --since 2h", "dray events --follow --type ReplicationFailed ReplicationParked"],
   doctor: ["dray doctor", "dray doctor --egress --json"],
   retry: ["dray retry", "dray retry --target frankfurt --why 'quota raised'", "dray retry 17 42"],

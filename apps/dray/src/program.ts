@@ -118,12 +118,32 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
   command("status", "health, lag and backlog of every target").action(async () =>
     run((await import("./commands/status.ts")).status(globals())),
   );
-  command("events", "the log: what happened, oldest first")
+  const events = command("events", "the log: what happened, oldest first");
+  events
     .option("-f, --follow", "go on as events arrive")
     .option("--since <when>", "after a log position, or since an ISO time or an age such as 2h (default: the last 50)")
     .option("--type <name...>", "only these types, e.g. ImagePushed or io.drayage.image.pushed.v1")
     .action(async (options: EventsOptions) =>
       runUntilStopped((await import("./commands/events.ts")).events(globals(), options)),
+    );
+  events
+    .command("export")
+    .description("a part of the log as CloudEvents, one JSON document a line")
+    .option(
+      "--since <when>",
+      "after a log position, or since an ISO time or an age such as 2h (default: from the beginning)",
+    )
+    .option("--until <when>", "up to a log position, or before an ISO time or an age (default: all there is now)")
+    .option("--type <name...>", "only these types, e.g. ImagePushed or io.drayage.image.pushed.v1")
+    .option("-o, --output <file>", "a new file (default: standard output)")
+    // Those that `events` has as well arrive there, wherever they stand.
+    .action(async (_own: ExportOptions, exporting: Command) =>
+      run(
+        (await import("./commands/events-export.ts")).exportEvents(
+          globals(),
+          exporting.optsWithGlobals<ExportOptions>(),
+        ),
+      ),
     );
   command(
     "doctor",
@@ -224,6 +244,13 @@ export interface ReconcilerOptions {
   readonly dryRun?: boolean;
   readonly target?: string;
   readonly route?: string;
+}
+export interface ExportOptions {
+  readonly since?: string;
+  readonly until?: string;
+  readonly type?: ReadonlyArray<string>;
+  readonly output?: string;
+  readonly follow?: boolean;
 }
 export interface EventsOptions {
   readonly follow?: boolean;

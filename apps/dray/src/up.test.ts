@@ -80,6 +80,25 @@ describe("dray up, and what people run beside it", () => {
       "io.drayage.replication.succeeded.v1",
     ]);
 
+    const file = join(dray.folder, "export.jsonl");
+    expect(await dray.run(["events", "export", "--since", "1", "--output", file])).toMatchObject({
+      code: 0,
+      stdout: "",
+    });
+    const exported = await dray.run(["events", "export", "--since", "1"]);
+    expect(exported.stdout).toBe(await readFile(file, "utf8"));
+    const all = (await dray.run(["events", "--json", "--since", "0"])).stdout.split("\n");
+    expect(exported.stdout.split("\n")).toEqual(all.filter((line) => line === "" || JSON.parse(line).position > 1));
+    const first = await dray.run(["events", "export", "--until", "1"]);
+    expect(
+      first.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([{ specversion: "1.0", position: 1 }]);
+    const taken = await dray.run(["events", "export", "--output", file]);
+    expect(taken).toMatchObject({ code: 2, stderr: expect.stringContaining("name a file that does not exist") });
+
     expect(await dray.run(["diff"])).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^1 name compared .*in step\n$/),

@@ -178,7 +178,7 @@ export const contextOf = Effect.fnUntraced(function* (
     routes,
     guard: SAMPLE_GUARD,
     reconcile: { changed: undefined, full: undefined, ...reconcileAt },
-    retention: { raw: 1 },
+    retention: { raw: 1, events: undefined },
     admin: { tokens: [] },
   };
   const registries = yield* openRegistries(config);

@@ -242,12 +242,11 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     ],
   ],
   "keys at the top": [
-    `guard: { wholeRepository: allow }\nreconcile: { deep: "0 4 * * 0" }\nretention: { events: 400d }\nadmin: { oidc: {} }\n${R}`,
+    `guard: { wholeRepository: allow }\nreconcile: { deep: "0 4 * * 0" }\nadmin: { oidc: {} }\n${R}`,
     [
       `drayage.yaml:1:10: guard.wholeRepository: \`wholeRepository\` other than \`approve\` ${NOT_AVAILABLE}. Remove the key: \`approve\` is the default`,
       `drayage.yaml:2:14: reconcile.deep: deep reconciliation by schedule ${NOT_AVAILABLE}. Remove the key`,
-      `drayage.yaml:3:14: retention.events: retention of events ${NOT_AVAILABLE}. Remove the key: events are kept`,
-      `drayage.yaml:4:10: admin.oidc: OpenID Connect ${NOT_AVAILABLE}. Use \`tokens\``,
+      `drayage.yaml:3:10: admin.oidc: OpenID Connect ${NOT_AVAILABLE}. Use \`tokens\``,
     ],
   ],
 };

@@ -52,7 +52,7 @@ export const buildConfig = (head: WireHead, routes: ReadonlyArray<Route>, direct
     routes,
     guard: { perRepository: head.guard.perRepository, perTarget: head.guard.perTarget },
     reconcile: { changed: head.reconcile.changed.cron, full: head.reconcile.full.cron },
-    retention: head.retention,
+    retention: { raw: head.retention.raw, events: head.retention.events },
     admin: head.admin,
   };
   return { ...config, revision: revisionOf(config) };

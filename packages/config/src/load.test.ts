@@ -81,7 +81,7 @@ reconcile:
   changed: "*/10 * * * *"
   full: "0 3 * * *"
 
-retention: { raw: 30d }
+retention: { events: 400d, raw: 30d }
 
 admin:
   tokens: [{ name: ci, role: viewer, hash: "sha256:${"ab".repeat(32)}" }]

@@ -18,7 +18,8 @@ export interface Config {
   readonly routes: ReadonlyArray<Route>;
   readonly guard: Guard;
   readonly reconcile: { readonly changed: string | undefined; readonly full: string | undefined };
-  readonly retention: { readonly raw: Millis };
+  /** Without `events` they are kept for ever. */
+  readonly retention: { readonly raw: Millis; readonly events: Millis | undefined };
   readonly admin: { readonly tokens: ReadonlyArray<AdminToken> };
 }
 export interface Listen {

@@ -57,7 +57,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     mend: "Remove the key: `approve` is the default",
   },
   { path: ["reconcile", "deep"], what: "deep reconciliation by schedule", mend: REMOVE },
-  { path: ["retention", "events"], what: "retention of events", mend: "Remove the key: events are kept" },
   { path: ["admin", "oidc"], what: "OpenID Connect", mend: "Use `tokens`" },
 ];
 

@@ -267,7 +267,14 @@ const head = {
     .prefault({})
     .describe("When both sides are compared in full, which repairs what notifications missed."),
   retention: z
-    .strictObject({ raw: duration.prefault("30d").describe("How long raw notifications are kept.") })
+    .strictObject({
+      events: duration
+        .optional()
+        .describe(
+          "How long events are kept, default for ever. Older ones go to compressed JSON lines in `<dataDir>/archive` of the dispatcher, a million positions at a time.",
+        ),
+      raw: duration.prefault("30d").describe("How long raw notifications are kept."),
+    })
     .prefault({})
     .describe("How long things are kept."),
   admin: z

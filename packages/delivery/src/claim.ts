@@ -1,4 +1,5 @@
 import type { WorkItem } from "@drayage/domain";
+import { named } from "@drayage/event-log";
 import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
 import { depthOf } from "./depth.ts";
 import { CANDIDATES_PER_CLAIM, CLAIM_MOST, DUE_BATCH_MOST } from "./limits.ts";
@@ -39,19 +40,22 @@ export const claim = async (db: QueryExecutorProvider, options: ClaimOptions): P
 };
 
 /** What became due is ready; what was leased too long is lost. */
-const turnOver = (target: string): RawBuilder<unknown> => sql`
+const turnOver = (target: string): RawBuilder<unknown> => sql`${named("turn_over")}
   with due as (
     update delivery set waiting = false where id in (
       select id from delivery where target = ${target} and state = 'pending' and waiting and due_at <= now()
-      order by due_at limit ${DUE_BATCH_MOST} for update skip locked)
+      order by due_at limit ${sql.lit(DUE_BATCH_MOST)} for update skip locked)
   )
   update delivery d set ${LOST} where d.id in (
     select id from delivery where target = ${target} and state = 'leased' and lease_until <= now()
-    order by lease_until limit ${DUE_BATCH_MOST} for update skip locked)`;
+    order by lease_until limit ${sql.lit(DUE_BATCH_MOST)} for update skip locked)`;
 
+/** How many are wanted is written into the statement: a plan for any number would be one for a tenth of the table. Few numbers occur. */
 const take = ({ target, worker, limit, leaseMs, after, patient }: ClaimOptions): RawBuilder<ClaimRow> => {
   const ready = sql`target = ${target} and state = 'pending' and not waiting`;
-  return sql<ClaimRow>`
+  const most = sql.lit(limit);
+  const mostPatient = sql.lit(Math.trunc(patient));
+  return sql<ClaimRow>`${named(`claim_${limit}_${Math.trunc(patient)}`)}
   with recursive top as (
     select priority from delivery where ${ready} order by priority desc limit 1
   ), turn (repository, n) as (
@@ -60,21 +64,21 @@ const take = ({ target, worker, limit, leaseMs, after, patient }: ClaimOptions):
     union all
     select (select d.repository from delivery d where ${ready} and d.priority = (select priority from top)
       and d.repository > turn.repository order by d.repository limit 1), n + 1
-    from turn where turn.repository is not null and n < ${limit}::int
+    from turn where turn.repository is not null and n < ${most}
   ), lower (priority) as (
     select (select max(d.priority) from delivery d where ${ready} and d.priority < top.priority) from top
-    where ${patient}::int > 0
+    where ${mostPatient} > 0
     union all
     select (select max(d.priority) from delivery d where ${ready} and d.priority < lower.priority) from lower
     where lower.priority is not null
   ), patient as materialized (
     select oldest.* from lower cross join lateral (
       select id, repository, priority, requested_at from delivery d where ${ready} and d.priority = lower.priority
-      order by requested_at, id limit ${patient}::int) oldest
-    order by oldest.requested_at, oldest.id limit ${patient}::int
+      order by requested_at, id limit ${mostPatient}) oldest
+    order by oldest.requested_at, oldest.id limit ${mostPatient}
   ), candidate as (
     (select id, repository, priority, requested_at from delivery where ${ready}
-      order by priority desc, requested_at, id limit ${limit * CANDIDATES_PER_CLAIM})
+      order by priority desc, requested_at, id limit ${sql.lit(limit * CANDIDATES_PER_CLAIM)})
     union
     select oldest.* from turn cross join lateral (
       select id, repository, priority, requested_at from delivery d where ${ready}
@@ -92,7 +96,7 @@ const take = ({ target, worker, limit, leaseMs, after, patient }: ClaimOptions):
   ), locked as (
     select d.id, chosen.place from chosen join delivery d on d.id = chosen.id
     where d.state = 'pending' and not d.waiting
-    order by chosen.place limit ${limit} for update of d skip locked
+    order by chosen.place limit ${most} for update of d skip locked
   )
   update delivery d set
     state = 'leased', generation = d.generation + 1, claimed = d.requested,

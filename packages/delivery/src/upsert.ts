@@ -1,4 +1,5 @@
 import type { DeliveryRequest, SourceTag } from "@drayage/domain";
+import { named, textColumn, timeColumn } from "@drayage/event-log";
 import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
 import { wakeTarget } from "./channel.ts";
 import { coalesce } from "./coalesce.ts";
@@ -38,9 +39,9 @@ export const requestWithin = async (
 ): Promise<ReadonlyArray<NameConflict>> => {
   const conflicts: Array<NameConflict> = [];
   for (const wave of coalesce(requests)) {
-    const { rows } = await upsert(wave, sql`(${isFree()} or ${SAME_SOURCE})`).execute(trx);
-    // Rows that another source has are not in the answer; nor are requests that were done already, which is rare too.
-    if (rows.length < wave.length) conflicts.push(...(await noteRivals(trx, wave)));
+    const { rows } = await upsert("request_deliveries", wave, sql`(${isFree()} or ${SAME_SOURCE})`).execute(trx);
+    // Rows that another source has are not counted; nor are requests that were done already, which is rare too.
+    if ((rows[0]?.written ?? 0) < wave.length) conflicts.push(...(await noteRivals(trx, wave)));
   }
   await wakeAll(trx, requests);
   return conflicts;
@@ -51,7 +52,7 @@ export const takeOverWithin = async (
   trx: QueryExecutorProvider,
   requests: ReadonlyArray<DeliveryRequest>,
 ): Promise<void> => {
-  for (const wave of coalesce(requests)) await upsert(wave, sql`true`).execute(trx);
+  for (const wave of coalesce(requests)) await upsert("take_deliveries_over", wave, sql`true`).execute(trx);
   await wakeAll(trx, requests);
 };
 
@@ -62,16 +63,21 @@ const isFree = (): RawBuilder<unknown> =>
 
 /** The columns of a wave, for `unnest`. */
 const columns = (wave: ReadonlyArray<DeliveryRequest>): RawBuilder<unknown> => sql`unnest(
-  ${wave.map((r) => r.target)}::text[], ${wave.map((r) => r.repository)}::text[], ${wave.map((r) => r.tag)}::text[],
-  ${wave.map((r) => r.source.registry)}::text[], ${wave.map((r) => r.source.repository)}::text[],
-  ${wave.map((r) => r.source.tag)}::text[], ${wave.map((r) => r.route)}::text[], ${wave.map((r) => r.position)}::bigint[],
+  ${textColumn(wave.map((r) => r.target))}::text[], ${textColumn(wave.map((r) => r.repository))}::text[],
+  ${textColumn(wave.map((r) => r.tag))}::text[], ${textColumn(wave.map((r) => r.source.registry))}::text[],
+  ${textColumn(wave.map((r) => r.source.repository))}::text[], ${textColumn(wave.map((r) => r.source.tag))}::text[],
+  ${textColumn(wave.map((r) => r.route))}::text[], ${wave.map((r) => r.position)}::bigint[],
   ${wave.map((r) => depthToNumber(r.depth))}::smallint[], ${wave.map((r) => r.priority)}::smallint[],
-  ${wave.map((r) => r.requestedAt.toISOString())}::timestamptz[], ${wave.map((r) => r.wakesParked)}::boolean[]
+  ${timeColumn(wave.map((r) => r.requestedAt))}::timestamptz[], ${wave.map((r) => r.wakesParked)}::boolean[]
 )`;
 
 /** `since_claim_news` carries "this is news" into the conflict clause; in a new row it has no meaning until the first claim, which clears it. */
-const upsert = (wave: ReadonlyArray<DeliveryRequest>, mayWrite: RawBuilder<unknown>): RawBuilder<{ id: string }> => sql`
-  insert into delivery as d (target, repository, tag, source_registry, source_repository, source_tag, route, requested,
+const upsert = (
+  name: string,
+  wave: ReadonlyArray<DeliveryRequest>,
+  mayWrite: RawBuilder<unknown>,
+): RawBuilder<{ written: number }> => sql`${named(name)}
+  with written as (insert into delivery as d (target, repository, tag, source_registry, source_repository, source_tag, route, requested,
     depth, priority, requested_at, since_claim_news, state)
   select asked.*, 'pending' from ${columns(wave)} as asked
   on conflict (target, repository, tag) do update set
@@ -81,7 +87,7 @@ const upsert = (wave: ReadonlyArray<DeliveryRequest>, mayWrite: RawBuilder<unkno
     priority = case when d.state in ('idle', 'parked') then excluded.priority else greatest(d.priority, excluded.priority) end,
     ${asked(sql`excluded.requested`, sql`excluded.depth`, sql`excluded.requested_at`, sql`excluded.since_claim_news`)}
   where excluded.requested > d.done and ${mayWrite}
-  returning d.id::text as id`;
+  returning 1) select count(*) as written from written`;
 
 /** What a request does to a row `d` that exists. The one place where this is decided in SQL; `memory/transitions.ts` is its twin. */
 export const asked = (

@@ -11,12 +11,14 @@ export { BrokenInvariant, DatabaseError, DatabaseRefused, type RefusalReason } f
 export { type DatabaseFailure, type DatabaseOptions, layerDatabase } from "./database/layer.ts";
 export type { Listen, ListenHandler } from "./database/listen.ts";
 export type { Migration, Migrations } from "./database/migrate.ts";
+export { named } from "./database/named.ts";
 export type { RunTransaction, Trx } from "./database/transaction.ts";
 export { AlreadyOwned, EmbeddedError, type EmbeddedFailure, NotRunning } from "./embedded/errors.ts";
 export { appendWithin } from "./log/append-within.ts";
 export type { Archived, ArchiveOptions } from "./log/archive.ts";
 export { type Advance, advanceWithin, type Checkpoint, readCheckpoints } from "./log/checkpoint.ts";
 export { type CloudEvent, cloudEvent } from "./log/cloud-event.ts";
+export { bytesColumn, jsonColumn, textColumn, timeColumn, uuidColumn } from "./log/columns.ts";
 export { EventInvalid, LogUnavailable } from "./log/errors.ts";
 export { newEventId } from "./log/event-id.ts";
 export { EventLog, type EventLogShape } from "./log/event-log.ts";

@@ -36,19 +36,22 @@ export const events = Effect.fnUntraced(function* (globals: Globals, options: Ev
 });
 
 /** A name that is misspelt would match nothing, and look like silence. */
-const checkTypes = Effect.fnUntraced(function* (types: ReadonlyArray<string>) {
+export const checkTypes = Effect.fnUntraced(function* (types: ReadonlyArray<string>) {
   const known = Object.entries(EVENT_TYPES).flat();
   const wrong = types.find((type) => !known.includes(type));
   if (wrong !== undefined)
     return yield* unable(`there is no event type ${wrong}`, `types are ${Object.keys(EVENT_TYPES).join(", ")}`);
 });
 
-type Start = { readonly after: number } | { readonly since: Date } | typeof NEWEST;
-const NEWEST = {} as const;
+export type Start = { readonly after: number } | { readonly since: Date } | typeof NEWEST;
+export const NEWEST = {} as const;
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-const start = (text: string | undefined): Effect.Effect<Start, ReturnType<typeof unable>> => {
+export const start = (
+  text: string | undefined,
+  option = "--since",
+): Effect.Effect<Start, ReturnType<typeof unable>> => {
   if (text === undefined) return Effect.succeed(NEWEST);
   if (/^\d+$/.test(text)) return Effect.succeed({ after: Number(text) });
   const ago = /^(\d+)([smhd])$/.exec(text);
@@ -59,7 +62,7 @@ const start = (text: string | undefined): Effect.Effect<Start, ReturnType<typeof
   const time = Date.parse(text);
   return Number.isNaN(time)
     ? Effect.fail(
-        unable(`--since ${text}: neither a position, a time nor an age`, "write 1200, 2026-11-21T08:00:00Z or 2h"),
+        unable(`${option} ${text}: neither a position, a time nor an age`, "write 1200, 2026-11-21T08:00:00Z or 2h"),
       )
     : Effect.succeed({ since: new Date(time) });
 };

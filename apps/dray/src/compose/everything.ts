@@ -13,7 +13,6 @@ import { type CliError, failed, unable } from "../cli-error.ts";
 import { applyConfiguration } from "./apply-configuration.ts";
 import { lookThrough } from "./look-through.ts";
 import { targetsOf } from "./names.ts";
-import { prune } from "./prune.ts";
 
 export interface EverythingOptions {
   readonly config: Config;
@@ -39,7 +38,6 @@ export const everything = Effect.fnUntraced(
       [
         forGood("dispatcher", dispatcher({ config })),
         forGood("reconciler", reconciler({ config, registries })),
-        forGood("removal of old notifications", prune(config)),
         ...targets.map((target) =>
           forGood(`replicator of ${target}`, replicator({ config, target, registries, bus, onProgress })),
         ),

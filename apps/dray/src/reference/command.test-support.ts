@@ -83,7 +83,10 @@ export const leaves = (command: Command): ReadonlyArray<Command> =>
     .createHelp()
     .visibleCommands(command)
     .filter((one) => one.name() !== "help")
-    .flatMap((one) => (one.commands.length > 0 && one.name() !== "complete" ? leaves(one) : [one]));
+    .flatMap((one) => {
+      if (one.commands.length === 0 || one.name() === "complete") return [one];
+      return one.options.length > 0 ? [one, ...leaves(one)] : leaves(one); // `events` does something, `config` does not
+    });
 
 const section = (command: Command): string => {
   const examples = EXAMPLES[command.name()] ?? [];

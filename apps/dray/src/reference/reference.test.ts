@@ -32,6 +32,7 @@ describe("the reference", () => {
       "diff",
       "status",
       "events",
+      "events export",
     ];
     const rest = ["doctor", "retry", "config check", "config schema", "artifactory webhook apply", "demo", "complete"];
     expect(leaves(program()).map(pathOf)).toEqual([...names, ...rest].map((name) => `dray ${name}`));
@@ -50,7 +51,7 @@ describe("the examples", () => {
     expect(unknown).toEqual([]);
     const needed = command.registeredArguments.filter(({ required }) => required).length;
     expect(operands.length).toBeGreaterThanOrEqual(needed);
-    expect(command.commands).toEqual([]);
+    expect(command.commands.length === 0 || command.options.length > 0).toBe(true); // it does something itself
   });
 
   it("belong to commands that there are", () => {

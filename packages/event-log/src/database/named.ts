@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 
-const NAMED = /^\/\* named: ([a-z_]+) \*\//;
+const NAMED = /^\/\* named: ([a-z0-9_]+) \*\//;
 
 /**
  * At the head of a statement: it is parsed and planned once for each connection, and not at each call. For what is run hundreds of times a

@@ -22,6 +22,7 @@ import {
   readHead,
   readPositionAt,
 } from "./read.ts";
+import { sharePages } from "./share-pages.ts";
 import { type SubscribeOptions, subscribe } from "./subscribe.ts";
 import { type Upcasts, upcast, withOlder } from "./upcast.ts";
 
@@ -119,6 +120,7 @@ const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape, upcas
       query("read events", (db) => readForward(db, withOlder(upcasts, options))),
       newest,
     );
+  const shared = yield* sharePages(read);
   yield* Effect.forkScoped(makePartitionsAhead(query("make partitions", ensurePartitions)));
 
   return EventLog.of({
@@ -132,7 +134,7 @@ const makeEventLog = Effect.fnUntraced(function* (database: DatabaseShape, upcas
       ),
     head: query("read head", readHead),
     positionAt: (time) => query("find position", (db) => readPositionAt(db, time)),
-    subscribe: (options) => subscribe(read, database.listen, options),
+    subscribe: (options) => subscribe(shared, database.listen, options),
     checkpoint: (subscriber) => query("read checkpoint", (db) => readCheckpoint(db, subscriber)),
     archive: (options) => query("archive", (db) => archive(db, options)),
     prune: (options) => query("prune", (db) => prune(db, options)),
