@@ -23,9 +23,11 @@ export const test = (name: string, body: Body): void =>
   it.live(name, () => Effect.gen(body).pipe(Effect.scoped, Effect.provide(services)), TEST_MS);
 
 export const TOKEN = "a-token-of-a-viewer";
+export const OPERATOR_TOKEN = "a-token-of-an-operator";
 export const tokens: Config["admin"]["tokens"] = [
   { name: "other", role: "admin", hash: `sha256:${"0".repeat(64)}` },
   { name: "ci", role: "viewer", hash: `sha256:${createHash("sha256").update(TOKEN).digest("hex")}` },
+  { name: "ops", role: "operator", hash: `sha256:${createHash("sha256").update(OPERATOR_TOKEN).digest("hex")}` },
 ];
 
 const routeTo = (...targets: ReadonlyArray<string>): Route => ({
@@ -64,14 +66,18 @@ export interface Answer {
 }
 export type Ask = (
   path: string,
-  options?: { readonly method?: string; readonly headers?: Readonly<Record<string, string>> },
+  options?: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string;
+  },
 ) => Effect.Effect<Answer>;
 
 /** A server, and how to ask it. Not `fetch`, which lets nobody choose a Host. */
 export const start = Effect.fnUntraced(function* (options: Parameters<typeof configOf>[0] = {}) {
   const config = configOf(options);
   const server = yield* admin({ config });
-  const ask: Ask = (path, { method = "GET", headers = {} } = {}) =>
+  const ask: Ask = (path, { method = "GET", headers = {}, body = "" } = {}) =>
     Effect.promise(
       () =>
         new Promise<Answer>((resolve, reject) => {
@@ -86,7 +92,7 @@ export const start = Effect.fnUntraced(function* (options: Parameters<typeof con
               resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
             });
           });
-          sent.on("error", reject).end();
+          sent.on("error", reject).end(body);
         }),
     );
   return { config, server, ask };

@@ -216,11 +216,13 @@ describe("who may ask", () => {
 test("a fault of ours is 500 and tells nothing of it", function* () {
   const { makeApi } = yield* Effect.promise(() => import("./api.ts"));
   const { makeReads } = yield* Effect.promise(() => import("./reads.ts"));
+  const { makeActs } = yield* Effect.promise(() => import("./acts.ts"));
   const { config } = yield* start();
   const reads = makeReads(config, yield* Database, yield* EventLog);
   const told: Array<unknown> = [];
   const api = makeApi(
     { ...reads, targets: () => Promise.reject(new TypeError("inner detail")) },
+    makeActs(config, yield* Database, yield* EventLog),
     { tokens: [] },
     { failed: (cause) => told.push(cause) },
   );

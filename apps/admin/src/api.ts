@@ -1,8 +1,12 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import { authorize, type Gate } from "./authorize.ts";
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { Acts } from "./acts.ts";
+import { authorize, type Caller, type Gate } from "./authorize.ts";
 import { problem } from "./problems.ts";
 import type { Reads } from "./reads.ts";
 import * as routes from "./routes.ts";
+import { serveActs, UnknownTarget } from "./serve-acts.ts";
 
 /** Open event streams: each asks the database once a second, and holds a connection of the server. */
 const STREAMS_MOST = 64;
@@ -15,8 +19,9 @@ export interface ApiOptions {
   readonly failed?: ((cause: unknown) => void) | undefined;
 }
 
-/** The admin API of this version: reads. Every answer is computed from the database; nothing is kept here. */
-export const makeApi = (reads: Reads, gate: Gate, options: ApiOptions = {}): OpenAPIHono => {
+/** The admin API of this version. Every answer is computed from the database; nothing is kept here. */
+export const makeApi = (reads: Reads, acts: Acts, gate: Gate, options: ApiOptions = {}): OpenAPIHono => {
+  const callers = new WeakMap<Request, Caller>();
   const app = new OpenAPIHono({
     defaultHook: (result, context) =>
       result.success
@@ -31,10 +36,14 @@ export const makeApi = (reads: Reads, gate: Gate, options: ApiOptions = {}): Ope
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", { type: "http", scheme: "bearer" });
   app.use("*", async (context, next) => {
     context.header("cache-control", "no-store");
-    const refusal = authorize(gate, context.req.header("authorization"));
-    if (refusal === undefined) return next();
-    context.header("www-authenticate", 'Bearer realm="drayage"');
-    return problem(context, 401, "Not authorized", refusal);
+    const caller = authorize(gate, context.req.header("authorization"));
+    if (typeof caller === "string") {
+      context.header("www-authenticate", 'Bearer realm="drayage"');
+      return problem(context, 401, "Not authorized", caller);
+    }
+    callers.set(context.req.raw, caller);
+    const isAct = answers(app, "POST", context.req.path) && context.req.method === "POST";
+    return (isAct ? mayAct(context, caller) : undefined) ?? next();
   });
   app.openapi(routes.targets, async (context) => context.json({ targets: [...(await reads.targets())] }, 200));
   app.openapi(routes.deliveries, async (context) => {
@@ -58,18 +67,23 @@ export const makeApi = (reads: Reads, gate: Gate, options: ApiOptions = {}): Ope
     const { repository, tag } = context.req.valid("query");
     return context.json({ deliveries: [...(await reads.image(repository, tag))] }, 200);
   });
+  serveActs(app, acts, ({ req }) => callers.get(req.raw)?.name ?? "unknown");
   serveStream(app, reads, options.closing ?? new AbortController().signal);
   app.get("/metrics", async (context) =>
     context.text(await reads.metrics(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
   );
   app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "Drayage admin API", version: "1" } });
   app.notFound((context) => {
-    const isKnown = app.routes.some(({ method, path }) => method === "GET" && path === context.req.path);
-    if (!isKnown) return problem(context, 404, "Not found", "see /openapi.json for what there is");
-    context.header("allow", "GET, HEAD");
-    return problem(context, 405, "Method not allowed", `${context.req.path} answers GET`);
+    const known = ["GET", "POST"].filter((method) => answers(app, method, context.req.path));
+    if (known.length === 0) return problem(context, 404, "Not found", "see /openapi.json for what there is");
+    const allowed = known.includes("GET") ? [...known, "HEAD"] : known;
+    context.header("allow", allowed.join(", "));
+    return problem(context, 405, "Method not allowed", `${context.req.path} answers ${known.join(" and ")}`);
   });
   app.onError((error, context) => {
+    if (error instanceof UnknownTarget) return problem(context, 404, "Not found", error.message);
+    if (error instanceof HTTPException && error.status === 400)
+      return problem(context, 400, "The request is not valid", error.message);
     if (!isUnavailable(error)) {
       options.failed?.(error);
       return problem(context, 500, "Internal error", "This is a fault of Drayage; its log says more.");
@@ -79,6 +93,34 @@ export const makeApi = (reads: Reads, gate: Gate, options: ApiOptions = {}): Ope
   });
   return app;
 };
+
+/**
+ * Why not; undefined: go on. A page of another site can make a browser send us a form, but neither JSON nor our token: what comes with
+ * the origin of another site, or not as JSON, changes nothing.
+ */
+const mayAct = (context: Context, caller: Caller): Response | undefined => {
+  const { req } = context;
+  if (!caller.mayAct)
+    return problem(context, 403, "Forbidden", `the token ${caller.name} has the role viewer, which may only read`);
+  const origin = req.header("origin");
+  if (origin !== undefined && origin !== `http://${req.header("host")}` && origin !== `https://${req.header("host")}`)
+    return problem(context, 403, "Forbidden", "a page of another site may change nothing here");
+  return /^application\/json\b/i.test(req.header("content-type") ?? "")
+    ? undefined
+    : problem(context, 415, "Unsupported media type", "send application/json");
+};
+
+/** Whether a method is answered at a path: `:name` in a route stands for one segment. */
+const answers = (app: OpenAPIHono, wanted: string, path: string): boolean =>
+  app.routes.some(({ method, path: pattern }) => {
+    const parts = pattern.split("/");
+    const given = path.split("/");
+    return (
+      method === wanted &&
+      parts.length === given.length &&
+      parts.every((part, n) => part.startsWith(":") || part === given[n])
+    );
+  });
 
 const serveStream = (app: OpenAPIHono, reads: Reads, closing: AbortSignal): void => {
   let open = 0;

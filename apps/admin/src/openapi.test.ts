@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import type { Acts } from "./acts.ts";
 import { makeApi } from "./api.ts";
 import type { Reads } from "./reads.ts";
 
@@ -17,10 +18,21 @@ const reads: Reads = {
   follow: never,
   metrics: never,
 };
+const acts: Acts = {
+  isTarget: () => false,
+  pause: never,
+  resume: never,
+  retry: never,
+  discard: never,
+  replay: never,
+};
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<
-    Record<string, { readonly get: { readonly parameters?: ReadonlyArray<Parameter>; readonly responses: object } }>
+    Record<
+      string,
+      Readonly<Record<string, { readonly parameters?: ReadonlyArray<Parameter>; readonly responses: object }>>
+    >
   >;
 }
 interface Parameter {
@@ -29,7 +41,7 @@ interface Parameter {
   readonly schema: object;
 }
 const document = async (): Promise<Document> =>
-  (await (await makeApi(reads, { tokens: [] }).request("/openapi.json")).json()) as Document;
+  (await (await makeApi(reads, acts, { tokens: [] }).request("/openapi.json")).json()) as Document;
 
 describe("the document at /openapi.json", () => {
   it("is docs/reference/openapi.json", async () => {
@@ -47,19 +59,26 @@ describe("the document at /openapi.json", () => {
     expect(openapi).toBe("3.1.0");
     expect(Object.keys(paths).sort()).toEqual([
       "/api/v1/deliveries",
+      "/api/v1/deliveries/discard",
+      "/api/v1/deliveries/retry",
       "/api/v1/events",
       "/api/v1/events/stream",
       "/api/v1/images",
+      "/api/v1/replays",
       "/api/v1/rescans",
       "/api/v1/targets",
+      "/api/v1/targets/{target}/pause",
+      "/api/v1/targets/{target}/resume",
     ]);
-    for (const { get } of Object.values(paths))
-      expect(Object.keys(get.responses)).toEqual(["200", "400", "401", "403", "503"]);
+    const refusals = { get: ["400", "401", "403", "503"], post: ["400", "401", "403", "404", "413", "415", "503"] };
+    for (const methods of Object.values(paths))
+      for (const [method, { responses }] of Object.entries(methods))
+        expect(Object.keys(responses)).toEqual(["200", ...refusals[method === "get" ? "get" : "post"]]);
   });
 
   it("says what a query really takes", async () => {
     const { paths } = await document();
-    const parameters = Object.values(paths).flatMap(({ get }) => get.parameters ?? []);
+    const parameters = Object.values(paths).flatMap(({ get }) => get?.parameters ?? []);
     for (const name of ["after", "limit", "last-event-id"])
       expect(parameters.filter((one) => one.name === name)).not.toEqual([]);
     for (const { name, schema } of parameters)

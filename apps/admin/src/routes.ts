@@ -13,8 +13,11 @@ import {
   TargetList,
 } from "./wire.ts";
 
-const json = <S>(schema: S, description: string) => ({ description, content: { "application/json": { schema } } });
-const refused = {
+export const json = <S>(schema: S, description: string) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+export const refused = {
   400: { description: "The request is not valid", content: { "application/problem+json": { schema: Problem } } },
   401: { description: "No token, or a wrong one", content: { "application/problem+json": { schema: Problem } } },
   403: {

@@ -1,5 +1,5 @@
 import type { Config } from "@drayage/config";
-import { type Reconciled, readReconciled, readTargets, type TargetSummary } from "@drayage/delivery";
+import { type Reconciled, readPaused, readReconciled, readTargets, type TargetSummary } from "@drayage/delivery";
 import { EVENT_TYPES, targetState } from "@drayage/domain";
 import { type DatabaseShape, type EventLogShape, readCheckpoints } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
@@ -12,6 +12,7 @@ const ASKING = [
   EVENT_TYPES.ImagePromoted,
   EVENT_TYPES.ReferrerPushed,
   EVENT_TYPES.DriftFound,
+  EVENT_TYPES.ReplayRequested,
 ];
 /** More than this many undispatched events are all the same to a reader. */
 const UNDISPATCHED_MOST = 1000;
@@ -34,10 +35,11 @@ export const readTargetBodies = Effect.fnUntraced(function* (
   };
   const read = attempt("read targets", async () => ({
     summaries: new Map((await readTargets(kysely)).map((row) => [row.target, row])),
+    paused: await readPaused(kysely),
     reconciled: await readReconciled(kysely, routing, names),
     checkpoints: await readCheckpoints(kysely, [FIRST_SUBSCRIBER, ...names.map(dispatchSubscriber)]),
   }));
-  const { summaries, reconciled, checkpoints } = yield* read;
+  const { summaries, paused, reconciled, checkpoints } = yield* read;
   // A new target of an installation that dispatches begins at the head; one that never dispatched has it all before it.
   const begin = checkpoints.has(FIRST_SUBSCRIBER) ? Number.POSITIVE_INFINITY : 0;
   const at = new Map(names.map((name) => [name, checkpoints.get(dispatchSubscriber(name))?.position ?? begin]));
@@ -45,6 +47,7 @@ export const readTargetBodies = Effect.fnUntraced(function* (
   return names.map((name) =>
     targetBody(name, {
       summary: summaries.get(name),
+      pausedAt: paused.get(name),
       reconciled: reconciled.get(name) ?? {},
       undispatched: undispatched(at.get(name) ?? begin),
       now,
@@ -67,12 +70,13 @@ const targetBody = (
   name: string,
   given: {
     readonly summary: TargetSummary | undefined;
+    readonly pausedAt: Date | undefined;
     readonly reconciled: Reconciled;
     readonly undispatched: number;
     readonly now: Date;
   },
 ): TargetBody => {
-  const { summary, undispatched, now } = given;
+  const { summary, pausedAt, undispatched, now } = given;
   const { finished, complete } = given.reconciled;
   const { backlog = 0, leased = 0, failing = 0, confirming = 0, parked = 0, owned = 0 } = summary ?? {};
   const { state, reasons } = targetState({
@@ -81,15 +85,17 @@ const targetBody = (
     undispatched,
     reconciliation:
       finished === undefined ? undefined : { at: finished.movedAt, complete: complete?.position === finished.position },
-    paused: false,
+    paused: pausedAt !== undefined,
     silentSources: [],
     now,
   });
-  const oldest = summary?.oldestRequestAt;
+  // What a person holds back is no lag; `pausedAt` says it.
+  const oldest = pausedAt === undefined ? summary?.oldestRequestAt : undefined;
   return {
     name,
     state,
     reasons: [...reasons],
+    pausedAt: pausedAt?.toISOString(),
     backlog,
     leased,
     failing,

@@ -15,6 +15,7 @@ export const Target = z
       .enum(["level", "behind", "unknown"])
       .meta({ description: "`unknown` where nobody can say: never green by lack of news" }),
     reasons: z.array(z.string()),
+    pausedAt: Time.optional().meta({ description: "A person paused it then: no new work begins" }),
     backlog: z.int().meta({ description: "Deliveries that are pending or being worked on" }),
     leased: z.int(),
     failing: z.int(),
@@ -175,6 +176,61 @@ export const Rescan = z
   .meta({ id: "Rescan" });
 export const RescanList = z.object({ rescans: z.array(Rescan) }).meta({ id: "RescanList" });
 export const ImageList = z.object({ deliveries: z.array(Delivery) }).meta({ id: "ImageList" });
+
+/** A reason of a person, kept in the log: a sentence or two. */
+const WHY_CHARACTERS_MAX = 1_000;
+const Why = z
+  .string()
+  .min(1)
+  .max(WHY_CHARACTERS_MAX)
+  .refine((text) => !/\p{Cc}/u.test(text) && text.isWellFormed(), "must not contain control characters")
+  .optional()
+  .openapi({ description: "Kept in the log" });
+/** Ids named in one request; more are a target. */
+const IDS_MOST = 1000;
+const Ids = z
+  .array(z.string().regex(/^\d{1,18}$/, "must be the number of a delivery"))
+  .min(1)
+  .max(IDS_MOST);
+
+export const TargetParam = z.object({
+  target: Text.openapi({ param: { name: "target", in: "path" }, description: "Registry name of the target" }),
+});
+export const WhyBody = z.strictObject({ why: Why });
+export const RetryBody = z.strictObject({ target: Text.optional(), deliveries: Ids.optional(), why: Why });
+export const DiscardBody = RetryBody.refine(
+  ({ target, deliveries }) => target !== undefined || deliveries !== undefined,
+  "name deliveries, or a target",
+);
+export const ReplayBody = z
+  .strictObject({
+    target: Text,
+    after: z.int().min(0).optional().openapi({ description: "Log position" }),
+    since: z.iso
+      .datetime({ offset: true })
+      .refine((text) => Date.parse(text) >= 0, "must be a time after 1970")
+      .optional()
+      .openapi({ description: "What was recorded from this time on" }),
+    depth: z
+      .enum(["tag", "referrers", "deep"])
+      .default("tag")
+      .openapi({ description: "`tag` may end with equal digests, `deep` walks children and blobs" }),
+    why: Why,
+  })
+  .refine(({ after, since }) => (after === undefined) !== (since === undefined), "give one of after and since");
+export const Paused = z
+  .object({ target: z.string(), paused: z.boolean(), changed: z.boolean() })
+  .meta({ id: "Paused" });
+export const ParkedChange = z
+  .object({
+    deliveries: z.array(
+      z.object({ delivery: z.string(), target: z.string(), repository: z.string(), tag: z.string() }),
+    ),
+  })
+  .meta({ id: "ParkedChange" });
+export const ReplayAnswer = z
+  .object({ target: z.string(), after: z.int().meta({ description: "Log position" }) })
+  .meta({ id: "ReplayAnswer" });
 
 export type TargetBody = z.infer<typeof Target>;
 export type DeliveryBody = z.infer<typeof Delivery>;

@@ -4,6 +4,7 @@ import {
   decodeEvent,
   fanOut,
   type ReferrerRequest,
+  type ReplayRequest,
   type RescanRequest,
   type Unmappable,
 } from "@drayage/domain";
@@ -14,6 +15,7 @@ export interface Decided {
   readonly deliveries: ReadonlyArray<DeliveryRequest>;
   readonly referrers: ReadonlyArray<ReferrerRequest>;
   readonly rescans: ReadonlyArray<RescanRequest>;
+  readonly replays: ReadonlyArray<ReplayRequest>;
   readonly unmappable: ReadonlyArray<Unmappable>;
   readonly broken: ReadonlyArray<Broken>;
 }
@@ -31,6 +33,7 @@ export const decideBatch = (events: ReadonlyArray<RecordedEvent>, routes: Compil
     deliveries: decided.flatMap((one) => one.deliveries ?? []),
     referrers: decided.flatMap((one) => one.referrers ?? []),
     rescans: decided.flatMap((one) => one.rescans ?? []),
+    replays: decided.flatMap((one) => one.replays ?? []),
     unmappable: decided.flatMap((one) => one.unmappable ?? []),
     broken: decided.flatMap((one) => one.broken ?? []),
   };

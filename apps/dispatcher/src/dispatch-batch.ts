@@ -1,4 +1,4 @@
-import { referrersWithin, requestWithin, rescanWithin } from "@drayage/delivery";
+import { referrersWithin, replayWithin, requestWithin, rescanWithin } from "@drayage/delivery";
 import { type CompiledRoutes, encodeEvent } from "@drayage/domain";
 import { advanceWithin, appendWithin, type RecordedEvent, type Trx } from "@drayage/event-log";
 import { settleConflicts } from "./conflicts.ts";
@@ -27,6 +27,7 @@ export const dispatchToTarget =
     await advanceWithin(trx, batch);
     const decided = decideBatch(batch.events, routes);
     await referrersWithin(trx, target, decided.referrers);
+    await replayWithin(trx, decided.replays);
     const conflicts = await requestWithin(trx, decided.deliveries);
     const parked = await settleConflicts(trx, conflicts, routes);
     const source = `/targets/${target}`;

@@ -92,6 +92,21 @@ test("what is not one tag becomes a rescan", function* () {
   expect(yield* deliveries).toEqual([]);
 });
 
+test("a replay asks again for what was asked for after its position, and for nothing else", function* () {
+  yield* start(all);
+  yield* append(pushed("old:v1"));
+  const from = yield* append(pushed("app:v1"));
+  const second = yield* append(pushed("app:v2"));
+  yield* expectDeliveries(
+    ...["old:v1@1", `app:v1@${from}`, `app:v2@${second}`].flatMap((n) => [`east/${n}`, `west/${n}`]),
+  );
+  const again = yield* append({ _tag: "ReplayRequested", target: "east", after: from - 1, depth: "deep", why: "test" });
+  yield* expectDeliveries(
+    ...["east/old:v1@1", `east/app:v1@${again}`, `east/app:v2@${again}`],
+    ...["west/old:v1@1", `west/app:v1@${from}`, `west/app:v2@${second}`],
+  );
+});
+
 test("of two sources for one name the second is parked once, naming both, until no route wants the first", function* () {
   const log = yield* EventLog;
   const parked = log.read({ after: 0, limit: 100, types: [EVENT_TYPES.ReplicationParked] });

@@ -12,6 +12,7 @@ export const TARGET_TYPES: ReadonlyArray<string> = [
   EVENT_TYPES.ImagePromoted,
   EVENT_TYPES.ReferrerPushed,
   EVENT_TYPES.DriftFound,
+  EVENT_TYPES.ReplayRequested,
 ];
 /** Events that `fanOut` makes rescans of. */
 export const RESCAN_TYPES: ReadonlyArray<string> = [EVENT_TYPES.RescanRequested, EVENT_TYPES.ImagePromoted];

@@ -18,6 +18,10 @@ export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   events: ["dray events --since 2h", "dray events --follow --type ReplicationFailed ReplicationParked"],
   doctor: ["dray doctor", "dray doctor --egress --json"],
   retry: ["dray retry", "dray retry --target frankfurt --why 'quota raised'", "dray retry 17 42"],
+  discard: ["dray discard 17 42 --why 'the image was wrong'", "dray discard --target frankfurt"],
+  pause: ["dray pause frankfurt --why 'maintenance until 18:00'"],
+  resume: ["dray resume frankfurt"],
+  replay: ["dray replay --target frankfurt --from 2h", "dray replay --target frankfurt --from 120000 --depth deep"],
   check: ["dray config check", "dray config check --no-secrets"],
   apply: [
     "dray artifactory webhook apply --url https://drayage.acme.example --dry-run",

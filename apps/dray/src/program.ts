@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import tab from "@bomb.sh/tab/commander";
-import { Command, type CommanderError } from "commander";
+import { Command, type CommanderError, Option } from "commander";
 import type * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
 import type { CliError } from "./cli-error.ts";
@@ -155,10 +155,36 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
     );
   command("retry [delivery...]", "try parked deliveries again: all of them, of one target, or the ones named")
     .option("-t, --target <name>", "parked deliveries of this target")
-    .option("--why <reason>", "kept in the log", "asked for on the command line")
+    .option("--why <reason>", "kept in the log", WHY)
     .action(async (ids: ReadonlyArray<string>, options: { readonly target?: string; readonly why: string }) =>
-      run((await import("./commands/retry.ts")).retry(globals(), ids, options)),
+      run((await import("./commands/parked.ts")).retry(globals(), ids, options)),
     );
+  command("discard [delivery...]", "give parked deliveries up: the ones named, or of one target")
+    .option("-t, --target <name>", "parked deliveries of this target")
+    .option("--why <reason>", "kept in the log", WHY)
+    .action(async (ids: ReadonlyArray<string>, options: { readonly target?: string; readonly why: string }) =>
+      run((await import("./commands/parked.ts")).discard(globals(), ids, options)),
+    );
+  command("pause <target>", "begin no new work at a target; what is being worked on is finished")
+    .option("--why <reason>", "kept in the log", WHY)
+    .action(async (target: string, { why }: { readonly why: string }) =>
+      run((await import("./commands/pause.ts")).pause(globals(), target, why)),
+    );
+  command("resume <target>", "go on at a target that was paused")
+    .option("--why <reason>", "kept in the log", WHY)
+    .action(async (target: string, { why }: { readonly why: string }) =>
+      run((await import("./commands/pause.ts")).resume(globals(), target, why)),
+    );
+  command("replay", "look again at all that was asked of a target since a position or a time, parked deliveries too")
+    .requiredOption("-t, --target <name>", "registry name of the target")
+    .requiredOption("--from <when>", "after a log position, or since an ISO time or an age such as 2h")
+    .addOption(
+      new Option("--depth <depth>", "tag may end with equal digests, deep walks children and blobs")
+        .choices(["tag", "referrers", "deep"])
+        .default("tag"),
+    )
+    .option("--why <reason>", "kept in the log", WHY)
+    .action(async (options: ReplayOptions) => run((await import("./commands/replay.ts")).replay(globals(), options)));
 };
 
 /** What only one type of registry has. */
@@ -179,6 +205,9 @@ const artifactory = (command: NewCommand, globals: () => Globals): void => {
       run((await import("./commands/artifactory-webhook.ts")).applyWebhooks(globals(), options)),
     );
 };
+
+/** Where nobody gave a reason. */
+const WHY = "asked for on the command line";
 
 const repeated = (value: string, before: ReadonlyArray<string> = []): ReadonlyArray<string> => [...before, value];
 
@@ -238,6 +267,12 @@ export interface CopyOptions {
   readonly foreignLayers?: boolean;
   readonly deep?: boolean;
   readonly dryRun?: boolean;
+}
+export interface ReplayOptions {
+  readonly target: string;
+  readonly from: string;
+  readonly depth: "tag" | "referrers" | "deep";
+  readonly why: string;
 }
 export interface ReconcilerOptions {
   readonly once?: boolean;

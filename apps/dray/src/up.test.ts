@@ -123,6 +123,24 @@ describe("dray up, and what people run beside it", () => {
 
     expect(await dray.run(["retry", "999"])).toMatchObject({ code: 1, stderr: "dray: delivery 999 is not parked\n" });
 
+    expect(await dray.run(["discard"])).toMatchObject({ code: 2, stdout: "" });
+    expect(await dray.run(["discard", "--target", "prod", "--json"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await dray.run(["pause", "nowhere"])).toMatchObject({ code: 2, stderr: expect.stringContaining("prod") });
+    expect(await dray.run(["pause", "prod", "--why", "maintenance"])).toEqual({
+      code: 0,
+      stdout: "prod is paused; what is being worked on is finished\n",
+      stderr: "",
+    });
+    expect((await dray.run(["pause", "prod"])).stdout).toBe("prod was paused already\n");
+    expect((await dray.run(["replay", "--target", "prod", "--from", "0"])).stdout).toContain("after position 0");
+    await heard(dray, /ReplayRequested/);
+    expect((await dray.run(["status"])).stdout).toMatch(/prod +behind \(paused\) +- +1 .*\(paused\)/);
+    expect(await dray.run(["resume", "prod", "--json"])).toMatchObject({ code: 0, stderr: "" });
+    await heard(
+      dray,
+      /TargetPaused +targets\/prod {2}maintenance[\s\S]*TargetResumed[\s\S]*ReplicationSucceeded .* unchanged/,
+    );
+
     const config = await readFile(join(dray.folder, "drayage.yaml"), "utf8");
     await writeFile(join(dray.folder, "changed.yaml"), config.replace("copies/", "other/"));
     expect((await dray.run(["-c", "changed.yaml", "status"])).stderr).toContain("has another configuration (revision ");

@@ -31,7 +31,8 @@ export interface Claimed {
 export const claim = async (db: QueryExecutorProvider, options: ClaimOptions): Promise<Claimed> => {
   const limit = Math.min(Math.max(0, Math.trunc(options.limit)), CLAIM_MOST);
   if (limit === 0) return { items: [], after: options.after };
-  await turnOver(options.target).execute(db);
+  const { rows: control } = await turnOver(options.target).execute(db);
+  if (control[0]?.paused === true) return { items: [], after: options.after };
   const { rows } = await take({ ...options, limit }).execute(db);
   const items = rows.toSorted((a, b) => a.place - b.place).map(toItem);
   // Fewer turns than asked for: the end of the alphabet was reached, begin again.
@@ -39,16 +40,18 @@ export const claim = async (db: QueryExecutorProvider, options: ClaimOptions): P
   return { items, after: first !== undefined && first.turns >= limit ? (first.last_turn ?? "") : "" };
 };
 
-/** What became due is ready; what was leased too long is lost. */
-const turnOver = (target: string): RawBuilder<unknown> => sql`${named("turn_over")}
+/** What became due is ready; what was leased too long is lost. Says whether a person paused the target. */
+const turnOver = (target: string): RawBuilder<{ paused: boolean }> => sql`${named("turn_over")}
   with due as (
     update delivery set waiting = false where id in (
       select id from delivery where target = ${target} and state = 'pending' and waiting and due_at <= now()
       order by due_at limit ${sql.lit(DUE_BATCH_MOST)} for update skip locked)
+  ), lost as (
+    update delivery d set ${LOST} where d.id in (
+      select id from delivery where target = ${target} and state = 'leased' and lease_until <= now()
+      order by lease_until limit ${sql.lit(DUE_BATCH_MOST)} for update skip locked)
   )
-  update delivery d set ${LOST} where d.id in (
-    select id from delivery where target = ${target} and state = 'leased' and lease_until <= now()
-    order by lease_until limit ${sql.lit(DUE_BATCH_MOST)} for update skip locked)`;
+  select exists (select 1 from target_control where target = ${target} and paused_at is not null) as paused`;
 
 /** How many are wanted is written into the statement: a plan for any number would be one for a tenth of the table. Few numbers occur. */
 const take = ({ target, worker, limit, leaseMs, after, patient }: ClaimOptions): RawBuilder<ClaimRow> => {

@@ -1,8 +1,11 @@
-import { type DeliveryRetried, encodeEvent, type OutcomeEvent } from "@drayage/domain";
+import { encodeEvent, type OperatorEvent, type OutcomeEvent } from "@drayage/domain";
 import type { NewEvent } from "@drayage/event-log";
 
 /** An event about a delivery, as the log takes it. `actor` is who or what caused it: `replicator`, `user:<name>`, `dispatcher`. */
-export const toNewEvent = (event: OutcomeEvent | DeliveryRetried, actor: string): NewEvent => ({
+export const toNewEvent = (
+  event: OutcomeEvent | Extract<OperatorEvent, { readonly target: string }>,
+  actor: string,
+): NewEvent => ({
   ...encodeEvent(event),
   source: `/targets/${event.target}`,
   actor,

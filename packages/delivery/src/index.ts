@@ -16,6 +16,8 @@ export { DELIVERY_CHANNEL, RESCAN_CHANNEL, wakeTarget } from "./channel.ts";
 export { lead } from "./leadership.ts";
 export { type MemoryDeliveries, makeMemoryDeliveries } from "./memory/memory-deliveries.ts";
 export { deliveryMigrations } from "./migrations.ts";
+export { discardParked, type ParkedRequest, retryParked, type WasParked } from "./parked.ts";
+export { type PauseRequest, pauseTarget, readPaused, resumeTarget } from "./pause.ts";
 export { makePostgresBus, postgresBusLayer } from "./postgres-bus.ts";
 export { type DeliveryFilter, type DeliveryView, readDeliveries, readImage } from "./read.ts";
 export {
@@ -32,6 +34,6 @@ export {
 export { readTargets, type TargetSummary } from "./read-targets.ts";
 export { markReconciled, type Reconciled, type Routing, readReconciled } from "./reconciled.ts";
 export { referrersWithin } from "./referrers.ts";
+export { replayWithin } from "./replays.ts";
 export { claimRescans, extendRescan, finishRescan, type Rescan, releaseRescan, rescanWithin } from "./rescans.ts";
-export { type Retried, type RetryRequest, retryParked } from "./retry-parked.ts";
 export { type NameConflict, requestWithin, takeOverWithin } from "./upsert.ts";

@@ -103,6 +103,13 @@ const RESCAN_INDEX = `create index rescan_pending on rescan (requested_at) where
 
 const LOST = `alter table delivery add column lost integer not null default 0`;
 
+/** What a person said of a target. No row: nothing. */
+const TARGET_CONTROL = `
+create table target_control (
+  target text primary key,
+  paused_at timestamptz
+)`;
+
 /** The tables of this package, for `layerDatabase({ migrations })`. Forward only; a step is never changed. */
 export const deliveryMigrations: Migrations = {
   "delivery/0001": {
@@ -114,5 +121,8 @@ export const deliveryMigrations: Migrations = {
   },
   "delivery/0002": {
     up: async (db) => void (await sql.raw(LOST).execute(db)),
+  },
+  "delivery/0003": {
+    up: async (db) => void (await sql.raw(TARGET_CONTROL).execute(db)),
   },
 };

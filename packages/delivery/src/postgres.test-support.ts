@@ -1,5 +1,5 @@
 import { decodeEvent, type OutcomeEvent } from "@drayage/domain";
-import { Database, type DatabaseShape } from "@drayage/event-log";
+import { Database, type DatabaseError, type DatabaseShape } from "@drayage/event-log";
 import { layerTestDatabase } from "@drayage/event-log/testing";
 import * as Context from "effect/Context";
 import * as Effect from "effect/Effect";
@@ -7,9 +7,10 @@ import * as Layer from "effect/Layer";
 import type * as Scope from "effect/Scope";
 import { sql } from "kysely";
 import { deliveryMigrations } from "./migrations.ts";
+import { discardParked, retryParked } from "./parked.ts";
+import { pauseTarget, resumeTarget } from "./pause.ts";
 import { makePostgresBus } from "./postgres-bus.ts";
 import { referrersWithin } from "./referrers.ts";
-import { retryParked } from "./retry-parked.ts";
 import type { BusFixture, RowView } from "./testing/fixture.ts";
 import { SAMPLE_GUARD } from "./testing/index.ts";
 import { requestWithin, takeOverWithin } from "./upsert.ts";
@@ -45,6 +46,8 @@ export const outcomesOf = (database: DatabaseShape): Effect.Effect<ReadonlyArray
 
 export const makePostgresFixture = (database: DatabaseShape): BusFixture => {
   const { kysely, transaction } = database;
+  const changed = (effect: Effect.Effect<boolean, DatabaseError, Database>): Effect.Effect<boolean> =>
+    Effect.orDie(Effect.provideService(effect, Database, database));
   return {
     bus: makePostgresBus(database, SAMPLE_GUARD),
     request: (requests) => Effect.orDie(transaction("request", (trx) => requestWithin(trx, requests))),
@@ -56,6 +59,13 @@ export const makePostgresFixture = (database: DatabaseShape): BusFixture => {
       Effect.map((retried) => retried.length),
       Effect.orDie,
     ),
+    discardParked: discardParked({ why: "test", actor: "user:test" }).pipe(
+      Effect.provideService(Database, database),
+      Effect.map((discarded) => discarded.length),
+      Effect.orDie,
+    ),
+    pause: (target) => changed(pauseTarget({ target, why: "test", actor: "user:test" })),
+    resume: (target) => changed(resumeTarget({ target, why: "test", actor: "user:test" })),
     outcomes: outcomesOf(database),
     rows: Effect.promise(async () => {
       const { rows } = await sql<RowView>`

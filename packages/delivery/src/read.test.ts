@@ -3,6 +3,7 @@ import { it } from "@effect/vitest";
 import * as Effect from "effect/Effect";
 import { sql } from "kysely";
 import { expect } from "vitest";
+import { retryParked } from "./parked.ts";
 import { makePostgresFixture, testDatabase } from "./postgres.test-support.ts";
 import { type DeliveryFilter, readDeliveries, readImage } from "./read.ts";
 import {
@@ -14,7 +15,6 @@ import {
   sourceRepositories,
 } from "./read-books.ts";
 import { readTargets } from "./read-targets.ts";
-import { retryParked } from "./retry-parked.ts";
 import { takeOne } from "./testing/fixture.ts";
 import { digestNumber, failed, parked, repositoryName, sampleRequest, succeeded, tagName } from "./testing/index.ts";
 

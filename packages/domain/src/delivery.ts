@@ -36,6 +36,15 @@ export interface ReferrerRequest {
   readonly requestedAt: Date;
 }
 
+/** Every delivery of `target` that was asked for after a position is asked for again. The store finds them. */
+export interface ReplayRequest {
+  readonly target: string;
+  readonly after: number;
+  readonly position: number;
+  readonly depth: Depth;
+  readonly requestedAt: Date;
+}
+
 /** `idle`: done = requested. `pending`: waits for a worker (or for `dueAt`). `leased`: a worker has it. `parked`: waits for a person or for news. */
 export type DeliveryState = "idle" | "pending" | "leased" | "parked";
 

@@ -1,4 +1,5 @@
 import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
+import type { Depth } from "./delivery.ts";
 
 /** The facts of our log, past tense. Public contract: DESIGN.md section 4.4; stored as CloudEvents by `wire.ts`. */
 export type DomainEvent =
@@ -173,6 +174,34 @@ export interface DeliveryRetried {
   readonly tag: Tag;
   readonly why: string;
 }
+/** Somebody gave a parked delivery up: it rests until its source has news, or a reconciliation finds it again. */
+export interface DeliveryDiscarded {
+  readonly _tag: "DeliveryDiscarded";
+  readonly target: string;
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  readonly why: string;
+}
+/** No new work begins at the target from here on; its deliveries collect. */
+export interface TargetPaused {
+  readonly _tag: "TargetPaused";
+  readonly target: string;
+  readonly why: string;
+}
+export interface TargetResumed {
+  readonly _tag: "TargetResumed";
+  readonly target: string;
+  readonly why: string;
+}
+/** Every name at the target that was asked for after a position is looked at again, as both sides are now (never an old digest). */
+export interface ReplayRequested {
+  readonly _tag: "ReplayRequested";
+  readonly target: string;
+  /** Log position. */
+  readonly after: number;
+  readonly depth: Depth;
+  readonly why: string;
+}
 /**
  * A tag that was at a target before us is ours from now on: a comparison found it equal to its source, and the route says `existing:
  * adopt-equal` (or `overwrite`). Nothing was copied.
@@ -187,6 +216,15 @@ export interface TagAdopted {
   readonly route: string;
   readonly reconciliation: string;
 }
-export type OperatorEvent = DeletionProposed | DeletionRefused | ConfigurationApplied | DeliveryRetried | TagAdopted;
+export type OperatorEvent =
+  | DeletionProposed
+  | DeletionRefused
+  | ConfigurationApplied
+  | DeliveryRetried
+  | DeliveryDiscarded
+  | TargetPaused
+  | TargetResumed
+  | ReplayRequested
+  | TagAdopted;
 
 export type DomainEventTag = DomainEvent["_tag"];

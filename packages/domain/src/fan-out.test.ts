@@ -17,7 +17,7 @@ const compiled = compileRoutes(
 const out = (event: DomainEvent) => fanOut(event, 7, at, compiled);
 const names = (event: DomainEvent) => out(event).deliveries.map((d) => `${d.target}/${d.repository}:${d.tag}`);
 const rescans = (event: DomainEvent) => out(event).rescans.map((r) => `${r.registry}/${r.repository}`);
-const nothing = { deliveries: [], rescans: [], referrers: [], unmappable: [] };
+const nothing = { deliveries: [], rescans: [], referrers: [], replays: [], unmappable: [] };
 const app = repo("team/app");
 
 describe("fan-out", () => {
@@ -127,11 +127,27 @@ describe("fan-out", () => {
   it("our own reports ask for nothing", () => {
     expect(out({ _tag: "ConfigurationApplied", revision: "x" })).toEqual(nothing);
     expect(out({ _tag: "DeliveryRetried", target: "eu", repository: app, tag: tagged("1"), why: "" })).toEqual(nothing);
+    const discarded = { target: "eu", repository: app, tag: tagged("1"), why: "" };
+    expect(out({ _tag: "DeliveryDiscarded", ...discarded })).toEqual(nothing);
+    expect(out({ _tag: "TargetPaused", target: "eu", why: "" })).toEqual(nothing);
+    expect(out({ _tag: "TargetResumed", target: "eu", why: "" })).toEqual(nothing);
     const digest = parseDigest(`sha256:${"a".repeat(64)}`);
     if (digest === undefined) throw new Error("a test needs a digest");
     const source = { registry: "hub", repository: app, tag: tagged("1") };
     const names = { target: "eu", repository: app, tag: tagged("1"), digest, source };
     expect(out({ _tag: "TagAdopted", ...names, route: "r", reconciliation: "1" })).toEqual(nothing);
+  });
+});
+
+describe("a replay", () => {
+  const event = { _tag: "ReplayRequested", after: 3, depth: "deep", why: "" } as const;
+  it("asks its target, and no other", () => {
+    const asked = { target: "eu", after: 3, depth: "deep", position: 7, requestedAt: at };
+    expect(out({ ...event, target: "eu" })).toEqual({ ...nothing, replays: [asked] });
+    expect(fanOut({ ...event, target: "eu" }, 7, at, onlyTarget(compiled, "us"))).toEqual(nothing);
+  });
+  it("asks nothing of a target that no route has", () => {
+    expect(out({ ...event, target: "gone" })).toEqual(nothing);
   });
 });
 

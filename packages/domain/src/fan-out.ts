@@ -1,6 +1,6 @@
 import type { RepositoryName, Tag } from "@drayage/oci-core/model";
-import type { DeliveryRequest, Depth, ReferrerRequest, RescanRequest } from "./delivery.ts";
-import type { DomainEvent, DriftFound } from "./event.ts";
+import type { DeliveryRequest, Depth, ReferrerRequest, ReplayRequest, RescanRequest } from "./delivery.ts";
+import type { DomainEvent, DriftFound, ReplayRequested } from "./event.ts";
 import type { Route } from "./route.ts";
 import { type CompiledRoutes, explainTag, selectsRepository, type Unmappable } from "./select.ts";
 
@@ -9,6 +9,7 @@ export interface FanOut {
   readonly deliveries: ReadonlyArray<DeliveryRequest>;
   readonly rescans: ReadonlyArray<RescanRequest>;
   readonly referrers: ReadonlyArray<ReferrerRequest>;
+  readonly replays: ReadonlyArray<ReplayRequest>;
   /** Selected, but without a valid name at the target. Nothing will be delivered: log it and count it. */
   readonly unmappable: ReadonlyArray<Unmappable>;
 }
@@ -18,7 +19,7 @@ const PRIORITY: Readonly<Record<Route["priority"], number>> = { low: 10, normal:
 /** Repairs wait for news of the same priority, since a full reconciliation may find very many, but do not wait for lower routes. */
 const DRIFT_BEHIND = 5;
 
-const NOTHING: FanOut = { deliveries: [], rescans: [], referrers: [], unmappable: [] };
+const NOTHING: FanOut = { deliveries: [], rescans: [], referrers: [], replays: [], unmappable: [] };
 
 /**
  * Which deliveries, rescans and referrers an event asks of the targets in `compiled` (all of them, or one by `onlyTarget`). Pure, so that the
@@ -41,6 +42,8 @@ export const fanOut = (event: DomainEvent, position: number, recordedAt: Date, c
       return rescan(at, event.registry, event.repository, event.reason);
     case "DriftFound":
       return repair(at, event);
+    case "ReplayRequested":
+      return replay(at, event);
     case "ReplicationSucceeded":
     case "ReplicationFailed":
     case "ReplicationParked":
@@ -50,7 +53,11 @@ export const fanOut = (event: DomainEvent, position: number, recordedAt: Date, c
     case "DeletionProposed":
     case "DeletionRefused":
     case "ConfigurationApplied":
-    case "DeliveryRetried": // the retry, and the adoption, were written with their event in one transaction
+    // What these say was written with their event in one transaction.
+    case "DeliveryRetried":
+    case "DeliveryDiscarded":
+    case "TargetPaused":
+    case "TargetResumed":
     case "TagAdopted":
       return NOTHING;
   }
@@ -111,8 +118,14 @@ const join = (a: FanOut, b: FanOut): FanOut => ({
   deliveries: [...a.deliveries, ...b.deliveries],
   rescans: [...a.rescans, ...b.rescans],
   referrers: [...a.referrers, ...b.referrers],
+  replays: [...a.replays, ...b.replays],
   unmappable: [...a.unmappable, ...b.unmappable],
 });
+
+const replay = ({ compiled, position, recordedAt }: At, { target, after, depth }: ReplayRequested): FanOut =>
+  compiled.targets.has(target)
+    ? { ...NOTHING, replays: [{ target, after, position, depth, requestedAt: recordedAt }] }
+    : NOTHING;
 
 const referrerOf = (
   event: Extract<DomainEvent, { _tag: "ReferrerPushed" }>,

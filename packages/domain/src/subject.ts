@@ -26,6 +26,10 @@ export const subjectOf = (event: DomainEvent): string => {
       return `reconciliations/${event.reconciliation}`;
     case "ConfigurationApplied":
       return `configuration/${event.revision}`;
+    case "TargetPaused":
+    case "TargetResumed":
+    case "ReplayRequested":
+      return `targets/${event.target}`;
     case "DriftFound":
     case "ReplicationSucceeded":
     case "ReplicationFailed":
@@ -34,6 +38,7 @@ export const subjectOf = (event: DomainEvent): string => {
     case "DeletionProposed":
     case "DeletionRefused":
     case "DeliveryRetried":
+    case "DeliveryDiscarded":
       return name(event.target, event);
     case "TagAdopted":
       return name(event.target, { repository: event.repository, tag: event.tag });

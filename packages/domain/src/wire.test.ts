@@ -114,6 +114,16 @@ const events: { readonly [T in DomainEvent["_tag"]]: fc.Arbitrary<Extract<Domain
   }),
   ConfigurationApplied: fc.record({ _tag: is("ConfigurationApplied"), revision: text }),
   DeliveryRetried: fc.record({ _tag: is("DeliveryRetried"), target: text, repository, tag, why: text }),
+  DeliveryDiscarded: fc.record({ _tag: is("DeliveryDiscarded"), target: text, repository, tag, why: text }),
+  TargetPaused: fc.record({ _tag: is("TargetPaused"), target: text, why: text }),
+  TargetResumed: fc.record({ _tag: is("TargetResumed"), target: text, why: text }),
+  ReplayRequested: fc.record({
+    _tag: is("ReplayRequested"),
+    target: text,
+    after: count,
+    depth: fc.constantFrom("tag", "referrers", "deep"),
+    why: text,
+  }),
   TagAdopted: fc.record({
     _tag: is("TagAdopted"),
     target: text,
@@ -157,9 +167,9 @@ describe("events in the log", () => {
 
   it("a type of a newer version is a value", () => {
     const data = { target: "x" };
-    expect(decodeEvent({ type: "io.drayage.target.paused.v1", data })).toEqual({
+    expect(decodeEvent({ type: "io.drayage.target.renamed.v1", data })).toEqual({
       _tag: "UnknownEvent",
-      type: "io.drayage.target.paused.v1",
+      type: "io.drayage.target.renamed.v1",
       data,
     });
   });

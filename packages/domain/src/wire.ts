@@ -46,6 +46,10 @@ export const EVENT_TYPES: Readonly<Record<DomainEventTag, string>> = {
   DeletionRefused: "io.drayage.deletion.refused.v1",
   ConfigurationApplied: "io.drayage.configuration.applied.v1",
   DeliveryRetried: "io.drayage.delivery.retried.v1",
+  DeliveryDiscarded: "io.drayage.delivery.discarded.v1",
+  TargetPaused: "io.drayage.target.paused.v1",
+  TargetResumed: "io.drayage.target.resumed.v1",
+  ReplayRequested: "io.drayage.replay.requested.v1",
   TagAdopted: "io.drayage.tag.adopted.v1",
 };
 
@@ -182,6 +186,22 @@ const SCHEMAS: Schemas = {
     target: z.string(),
     repository,
     tag,
+    why: z.string(),
+  }),
+  DeliveryDiscarded: z.object({
+    _tag: z.literal("DeliveryDiscarded"),
+    target: z.string(),
+    repository,
+    tag,
+    why: z.string(),
+  }),
+  TargetPaused: z.object({ _tag: z.literal("TargetPaused"), target: z.string(), why: z.string() }),
+  TargetResumed: z.object({ _tag: z.literal("TargetResumed"), target: z.string(), why: z.string() }),
+  ReplayRequested: z.object({
+    _tag: z.literal("ReplayRequested"),
+    target: z.string(),
+    after: count,
+    depth: z.enum(["tag", "referrers", "deep"]),
     why: z.string(),
   }),
   TagAdopted: z.object({

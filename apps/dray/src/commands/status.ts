@@ -29,7 +29,7 @@ export const status = Effect.fnUntraced(function* (globals: Globals) {
       ["TARGET", "STATE", "LAG", "BACKLOG", "PARKED", "TAGS", "LAST SUCCESS", "RECONCILED", "WHY"],
       targets.map((target) => [
         target.name,
-        COLOUR[target.state](target.state),
+        `${COLOUR[target.state](target.state)}${target.pausedAt === undefined ? "" : " (paused)"}`,
         target.lagSeconds === 0 ? "-" : age(new Date(now.getTime() - target.lagSeconds * 1000), now),
         String(target.backlog),
         target.parked === 0 ? "0" : colors.red(String(target.parked)),
@@ -54,7 +54,9 @@ export const status = Effect.fnUntraced(function* (globals: Globals) {
     );
     const all = targets.reduce((sum, target) => sum + target.parked, 0);
     if (all > parked.length) process.stdout.write(`... and ${all - parked.length} more (--json shows them)\n`);
-    process.stdout.write("\nMend the cause, then: dray retry [DELIVERY...]\n");
+    process.stdout.write(
+      "\nMend the cause, then: dray retry [DELIVERY...]; or give them up: dray discard DELIVERY...\n",
+    );
   }
   return ExitCode.ok;
 });

@@ -56,6 +56,12 @@ const detailOf = (event: DomainEvent): string => {
       return event.to === undefined
         ? ""
         : colors.dim(`  to ${event.to.repository}${event.to.tag === undefined ? "" : `:${event.to.tag}`}`);
+    case "TargetPaused":
+    case "TargetResumed":
+    case "DeliveryDiscarded":
+      return colors.dim(`  ${event.why}`);
+    case "ReplayRequested":
+      return colors.dim(`  after position ${event.after}: ${event.why}`);
     case "RescanRequested":
       return colors.dim(`  ${event.reason}`);
     case "ReconciliationCompleted":

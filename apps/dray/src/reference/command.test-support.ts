@@ -59,7 +59,7 @@ What else a configuration reads from the environment, it names as \`\${env:NAME}
 
 ## What asks whom
 
-\`status\` and \`events\` ask the admin API where it answers, else the database. \`diff\`, \`retry\` and \`reconciler --once\` use the database. None of them
+\`status\` and \`events\` ask the admin API where it answers, else the database. Every other command that needs it uses the database. None of them
 starts or stops anything, so they are safe beside \`dray up\`. With the embedded database they need a \`dray up\` that runs; \`diff\` alone goes on without
 it, and says that it cannot tell what is extra at a target.
 `;

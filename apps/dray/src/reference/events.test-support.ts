@@ -138,6 +138,27 @@ const REFERENCE: Reference = {
     when: "somebody asked for a parked delivery again",
     data: { ...TARGET, why: "the reason that was given" },
   },
+  DeliveryDiscarded: {
+    when: "somebody gave a parked delivery up",
+    data: { ...TARGET, why: "the reason that was given" },
+  },
+  TargetPaused: {
+    when: "somebody paused a target: no new work begins there",
+    data: { target: TARGET.target, why: "the reason that was given" },
+  },
+  TargetResumed: {
+    when: "somebody resumed a target",
+    data: { target: TARGET.target, why: "the reason that was given" },
+  },
+  ReplayRequested: {
+    when: "somebody asked to look again at all that was asked of a target since a position",
+    data: {
+      target: TARGET.target,
+      after: "log position",
+      depth: "`tag`, `referrers` or `deep`: how deep to look",
+      why: "the reason that was given",
+    },
+  },
   TagAdopted: {
     when: "a tag that was at a target before us equals its source, and is ours from now on",
     data: {

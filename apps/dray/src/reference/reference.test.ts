@@ -34,7 +34,19 @@ describe("the reference", () => {
       "events",
       "events export",
     ];
-    const rest = ["doctor", "retry", "config check", "config schema", "artifactory webhook apply", "demo", "complete"];
+    const rest = [
+      "doctor",
+      "retry",
+      "discard",
+      "pause",
+      "resume",
+      "replay",
+      "config check",
+      "config schema",
+      "artifactory webhook apply",
+      "demo",
+      "complete",
+    ];
     expect(leaves(program()).map(pathOf)).toEqual([...names, ...rest].map((name) => `dray ${name}`));
   });
 });

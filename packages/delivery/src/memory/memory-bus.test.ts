@@ -15,6 +15,9 @@ deliveryBusContract(
       takeOver: (requests) => Effect.sync(() => deliveries.takeOver(requests)),
       referrers: (target, requests) => Effect.sync(() => deliveries.referrers(target, requests)),
       retryParked: Effect.sync(() => deliveries.retryParked()),
+      discardParked: Effect.sync(() => deliveries.discardParked()),
+      pause: (target) => Effect.sync(() => deliveries.pause(target)),
+      resume: (target) => Effect.sync(() => deliveries.resume(target)),
       outcomes: Effect.sync(() => deliveries.events()),
       rows: Effect.sync(() =>
         deliveries.rows().map(({ state, requested, done, requestedAt }) => ({

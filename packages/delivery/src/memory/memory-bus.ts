@@ -23,6 +23,7 @@ export interface MemoryState {
   /** Outcome events in the order of their reports: what the log would hold. */
   readonly events: Array<OutcomeEvent>;
   readonly deletions: Array<Deletion>;
+  readonly paused: Set<string>;
   readonly now: () => number;
   readonly wake: (target: string) => void;
 }
@@ -53,6 +54,7 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
         for (const row of state.rows.values()) {
           if (row.target === target && row.state === "leased" && row.leaseUntil <= now) put(expire(row, now));
         }
+        if (state.paused.has(target)) return [];
         const ready = [...state.rows.values()].filter(
           (row) => row.target === target && row.state === "pending" && row.dueAt <= now,
         );

@@ -8,7 +8,7 @@ import { depthToNumber } from "../depth.ts";
 import type { NameConflict } from "../upsert.ts";
 import { type MemoryState, makeMemoryBus } from "./memory-bus.ts";
 import { newRow, type Row } from "./row.ts";
-import { ask } from "./transitions.ts";
+import { ask, discard } from "./transitions.ts";
 
 /** Deliveries of one process, gone with it: for tests, simulations and demonstrations. */
 export interface MemoryDeliveries {
@@ -23,6 +23,11 @@ export interface MemoryDeliveries {
   readonly adopt: (adoptions: ReadonlyArray<Adoption>) => ReadonlyArray<Adoption>;
   /** As `retryParked`, without the event. Returns how many. */
   readonly retryParked: () => number;
+  /** As `discardParked`, without the event. Returns how many. */
+  readonly discardParked: () => number;
+  /** As `pauseTarget` and `resumeTarget`, without the event. */
+  readonly pause: (target: string) => boolean;
+  readonly resume: (target: string) => boolean;
   /** Every row as it is now. */
   readonly rows: () => ReadonlyArray<Row>;
   /** Outcomes in the order of their reports. */
@@ -41,6 +46,7 @@ export const makeMemoryDeliveries = (options: {
       rows: new Map(),
       events: [],
       deletions: [],
+      paused: new Set(),
       now,
       wake: (target) => void PubSub.publishUnsafe(wakes, target),
     };
@@ -64,6 +70,21 @@ export const makeMemoryDeliveries = (options: {
           state.wake(row.target);
         }
         return parked.length;
+      },
+      discardParked: () => {
+        const parked = [...state.rows.values()].filter((row) => row.state === "parked");
+        for (const row of parked) state.rows.set(row.id, discard(row));
+        return parked.length;
+      },
+      pause: (target) => {
+        const isNew = !state.paused.has(target);
+        state.paused.add(target);
+        return isNew;
+      },
+      resume: (target) => {
+        const wasPaused = state.paused.delete(target);
+        if (wasPaused) state.wake(target);
+        return wasPaused;
       },
       rows: () => [...state.rows.values()],
       events: () => [...state.events],

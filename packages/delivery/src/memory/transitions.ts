@@ -76,6 +76,20 @@ export const expire = (row: Row, now: number): Row => {
 export const untouched = (row: Row): Row =>
   row.sinceClaimNews ? { ...row, attempts: 0, absentSince: undefined } : row;
 
+/** Pure twin of `discardParked`. */
+export const discard = (row: Row): Row => ({
+  ...row,
+  state: "idle",
+  claimed: row.requested,
+  done: row.requested,
+  depth: 0,
+  claimedDepth: 0,
+  attempts: 0,
+  lost: 0,
+  absentSince: undefined,
+  lastError: undefined,
+});
+
 /** Pure twin of `report.ts`. */
 export const settle = (given: Row, outcome: Outcome, now: number): Row => {
   const row: Row = { ...given, lost: 0 };

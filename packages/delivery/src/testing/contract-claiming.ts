@@ -101,6 +101,20 @@ export const claimingContract = (make: MakeFixture): void => {
       expect((yield* takeOne(fixture)).target).toBe("east");
     });
 
+    it("gives no work of a paused target, which other targets do not feel", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1), sampleRequest("app:v1", 1, { target: "west" })]);
+      const begun = yield* takeOne(fixture);
+      expect(yield* fixture.pause("east")).toBe(true);
+      expect(yield* fixture.pause("east")).toBe(false);
+      yield* fixture.request([sampleRequest("app:v1", 2), sampleRequest("app:v2", 3), sampleRequest("app:v2", 4)]);
+      yield* Effect.orDie(fixture.bus.report(begun, succeeded(begun))); // what was begun is finished
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      expect((yield* takeOne(fixture, "a", "west")).target).toBe("west");
+      expect(yield* fixture.resume("east")).toBe(true);
+      expect(yield* fixture.resume("east")).toBe(false);
+      expect((yield* claimNames(fixture, 10)).toSorted()).toEqual(["app:v1", "app:v2"]); // one delivery a name
+    });
+
     it("wakes whoever waits for work of the target", function* (fixture) {
       const woken = yield* Effect.forkChild(Stream.runHead(fixture.bus.wakes("east")), { startImmediately: true });
       // A wake is a hint: ask again until the listener is ready.

@@ -92,6 +92,20 @@ export const outcomesContract = (make: MakeFixture): void => {
       expect(yield* takeOne(fixture)).toMatchObject({ attempt: 1, claimed: 1 });
     });
 
+    it("is given up when a person says so: what was asked is done, and news ask again", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1), sampleRequest("app:v2", 2)]);
+      const item = yield* takeOne(fixture);
+      yield* fixture.request([sampleRequest("app:v1", 3, drift)]);
+      yield* Effect.orDie(fixture.bus.report(item, parked(item)));
+      expect(yield* fixture.discardParked).toBe(1);
+      expect(yield* fixture.discardParked).toBe(0);
+      expect(yield* fixture.rows).toMatchObject([{ state: "idle", requested: 3, done: 3 }, { state: "pending" }]);
+      expect(yield* takeOne(fixture)).toMatchObject({ tag: "v2" });
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      yield* fixture.request([sampleRequest("app:v1", 4)]);
+      expect(yield* takeOne(fixture)).toMatchObject({ tag: "v1", attempt: 1, claimed: 4 });
+    });
+
     it("waits for the second proof of absence without an event or an attempt", function* (fixture) {
       const absentSince = new Date(Date.now() - 1000);
       yield* fixture.request([sampleRequest("app:v1", 1)]);

@@ -15,6 +15,11 @@ export interface BusFixture {
   readonly referrers: (target: string, requests: ReadonlyArray<ReferrerRequest>) => Effect.Effect<number>;
   /** Retries all that is parked. Returns how many. */
   readonly retryParked: Effect.Effect<number>;
+  /** Gives all that is parked up. Returns how many. */
+  readonly discardParked: Effect.Effect<number>;
+  /** As `pauseTarget` and `resumeTarget`. */
+  readonly pause: (target: string) => Effect.Effect<boolean>;
+  readonly resume: (target: string) => Effect.Effect<boolean>;
   /** Every outcome event so far, in the order of the reports. */
   readonly outcomes: Effect.Effect<ReadonlyArray<OutcomeEvent>>;
   /** The rows, in the order of their making. */
