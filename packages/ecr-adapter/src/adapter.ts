@@ -42,6 +42,9 @@ const traits: RegistryTraits = {
   concurrency: 24,
 };
 
+/** Nothing but its tokens is documented of the Docker side of ECR Public: what may be missing there is found out, and mounts are not asked for. */
+const PUBLIC_TRAITS: Partial<RegistryTraits> = { referrers: "unknown", presence: "head" };
+
 /**
  * Amazon ECR, private and public: content by the distribution API, everything else by the AWS API. A token is made from the AWS credentials, renewed
  * long before it ends, and at once where it is refused; missing repositories are made where the configuration says so.
@@ -56,7 +59,7 @@ export const ecrAdapter: Adapter<EcrOptions> = {
       const plain = yield* connectRegistry({
         ...settings,
         auth: tokens.auth,
-        traits: { ...traits, ...settings.traits },
+        traits: { ...traits, ...(options.isPublic ? PUBLIC_TRAITS : {}), ...settings.traits },
       });
       const content = acceptingEqual(reauthenticating(plain, tokens));
       const registry = byApi(yield* mountingWhereAllowed(content, api), settings.name, api);

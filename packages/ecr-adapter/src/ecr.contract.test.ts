@@ -18,3 +18,15 @@ for (const blobMounting of [true, false])
       }),
     ),
   );
+
+registryContract({ describe, it, beforeAll, afterAll }, "ECR Public", () =>
+  Effect.map(
+    connected({ createOnPush: true, publicAlias: "contract" }, { isPublic: true, region: "us-east-1" }),
+    ({ ecr, registry }) => ({
+      registry,
+      url: ecr.registry.url.href,
+      authorization: ecr.authorization,
+      capabilities: { referrersApi: true, mounts: false, catalog: true },
+    }),
+  ),
+);

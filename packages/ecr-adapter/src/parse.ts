@@ -14,6 +14,7 @@ export const parseEventBridge = (
   { body }: NotificationRequest,
   where: Pick<EcrOptions, "account" | "region" | "isPublic">,
 ): ParsedNotifications => {
+  if (where.isPublic) return warn("ECR Public is not known to send events: nothing is done with this one");
   const event = readEvent(body);
   if (event === undefined) return warn("the body is no JSON object");
   if (event.source !== "aws.ecr")

@@ -16,8 +16,7 @@ const createRepositories = z
   })
   .describe("How a missing repository is made. One that exists is never changed.");
 
-/** `type: ecr`: Amazon ECR. */
-export const ecrSchema = z.strictObject({
+const ecrObject = z.strictObject({
   type: z.literal("ecr").describe("Amazon ECR, private or public."),
   account: matching(/^\d{12}$/, "not an AWS account", "Write its twelve digits in quotes").describe(
     "AWS account of the registry, in quotes.",
@@ -62,6 +61,58 @@ export const ecrSchema = z.strictObject({
     .describe("Address of the AWS API of ECR, for interface endpoints. Default: that of the region."),
   queueApi: apiUrl.optional().describe("Address of SQS, for interface endpoints. Default: that of the region."),
   ...commonKeys,
+});
+
+type EcrWire = z.output<typeof ecrObject>;
+
+/** What ECR Public does not have, or what nothing is documented of. Source: facts/ecr.md 1, 2, 11. */
+const publicRefusals = ({
+  public: isPublic,
+  createRepositories: create,
+  notifications,
+  region,
+}: EcrWire): ReadonlyArray<readonly [path: ReadonlyArray<string>, message: string, mend: string]> => {
+  if (!isPublic) return [];
+  const made = create === false ? undefined : create;
+  const without = "Remove the key: the API of ECR Public does not take it";
+  const untold = "Remove the key, and let `reconcile` find changes";
+  const wanted = (key: string, is: boolean, message: string, mend: string) =>
+    is ? [[key.split("."), message, mend] as const] : [];
+  return [
+    ...wanted("region", region !== "us-east-1", "ECR Public is in us-east-1 alone", "Remove the key"),
+    ...wanted(
+      "createRepositories.immutableTags",
+      made?.immutableTags === true,
+      "ECR Public lets all tags move",
+      without,
+    ),
+    ...wanted("createRepositories.scanOnPush", made?.scanOnPush === true, "ECR Public does not scan", without),
+    ...wanted("createRepositories.kmsKey", made?.kmsKey !== undefined, "ECR Public takes no key", without),
+    ...wanted(
+      "createRepositories.lifecyclePolicy",
+      made?.lifecyclePolicy !== undefined,
+      "ECR Public has no policies",
+      without,
+    ),
+    ...wanted(
+      "notifications.secret",
+      notifications.secret !== undefined,
+      "ECR Public is not known to send events",
+      untold,
+    ),
+    ...wanted(
+      "notifications.queue",
+      notifications.queue !== undefined,
+      "ECR Public is not known to send events",
+      untold,
+    ),
+  ];
+};
+
+/** `type: ecr`: Amazon ECR. */
+export const ecrSchema = ecrObject.superRefine((wire, context) => {
+  for (const [path, message, mend] of publicRefusals(wire))
+    context.addIssue({ code: "custom", path: [...path], message, params: { mend } });
 });
 
 export const buildEcr = (wire: z.infer<typeof ecrSchema>, context: BuildContext): EcrRegistryConfig => ({

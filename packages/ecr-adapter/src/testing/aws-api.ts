@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Answer, type Exchange, json, readBody } from "@drayage/oci-core/testing";
 import { type Body, readRequest } from "./aws-wire.ts";
 import { batchDelete } from "./batch-delete.ts";
-import { type EcrState, exception } from "./state.ts";
+import { apiName, type EcrState, exception, fullName } from "./state.ts";
 
 /** SQS sends it, and its SDK refuses a message without. */
 const md5 = (body: string): string => createHash("md5").update(body).digest("hex");
@@ -23,6 +23,9 @@ export const awsApi = async (state: EcrState, exchange: Exchange): Promise<Answe
     state.failures.delete(operation);
     return exception(failure.status, failure.exception, "as the test wants it");
   }
+  const isPublic = target.startsWith("SpencerFrontendService.");
+  if (isPublic !== (state.publicAlias !== undefined) || (isPublic && !PUBLIC_OPERATIONS.has(operation)))
+    return exception(400, "UnknownOperationException", `${target} is not part of this ECR`);
   const body = readRequest(await readBody(exchange, BODY_BYTES_MAX));
   if (body === undefined) return exception(400, "SerializationException", "the body is no JSON");
   const answer = OPERATIONS[operation];
@@ -31,13 +34,23 @@ export const awsApi = async (state: EcrState, exchange: Exchange): Promise<Answe
     : answer(state, body);
 };
 
+/** What of the API there is in ECR Public too, as far as we use it. Source: the service model of @aws-sdk/client-ecr-public. */
+const PUBLIC_OPERATIONS: ReadonlySet<string> = new Set([
+  "GetAuthorizationToken",
+  "DescribeRepositories",
+  "DescribeImages",
+  "CreateRepository",
+  "BatchDeleteImage",
+]);
+
 type Operation = (state: EcrState, body: Body) => Answer | Promise<Answer>;
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
-  GetAuthorizationToken: ({ token, tokenSeconds }) =>
-    json(200, {
-      authorizationData: [{ authorizationToken: token(), expiresAt: Date.now() / 1000 + tokenSeconds }],
-    }),
+  GetAuthorizationToken: ({ token, tokenSeconds, publicAlias }) => {
+    const data = { authorizationToken: token(), expiresAt: Date.now() / 1000 + tokenSeconds };
+    // ECR Public has one, and no list.
+    return json(200, { authorizationData: publicAlias === undefined ? [data] : data });
+  },
   GetAccountSetting: ({ blobMounting }, { name }) => json(200, { name, value: blobMounting ? "ENABLED" : "DISABLED" }),
   DescribeRepositories: (state, body) =>
     body.repositoryNames === undefined
@@ -47,12 +60,13 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     const registry = state.registry();
     if (repositoryName.length < 2 || repositoryName !== repositoryName.toLowerCase())
       return exception(400, "InvalidParameterException", `Invalid parameter at 'repositoryName': '${repositoryName}'`);
-    if (registry.repositories().includes(repositoryName)) {
+    const name = fullName(state, repositoryName);
+    if (registry.repositories().includes(name)) {
       const message = `The repository with name '${repositoryName}' already exists in the registry with id '${state.account}'`;
       return exception(400, "RepositoryAlreadyExistsException", message);
     }
-    registry.createRepository(repositoryName);
-    return json(200, { repository: described(state)(repositoryName) });
+    registry.createRepository(name);
+    return json(200, { repository: described(state)(name) });
   },
   PutLifecyclePolicy: (state, body) =>
     inRepository(state, body, (repositoryName) => {
@@ -101,9 +115,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
 
 /** One that is missing fails the whole call. */
 const describeNamed = (state: EcrState, names: ReadonlyArray<string>): Answer => {
-  const missing = names.find((name) => !state.registry().repositories().includes(name));
+  const missing = names.find((name) => !state.registry().repositories().includes(fullName(state, name)));
   return missing === undefined
-    ? json(200, { repositories: names.map(described(state)) })
+    ? json(200, { repositories: names.map((name) => described(state)(fullName(state, name))) })
     : repositoryNotFound(state, missing);
 };
 
@@ -114,23 +128,32 @@ const repositoryNotFound = ({ account }: EcrState, name: string): Answer =>
     `The repository with name '${name}' does not exist in the registry with id '${account}'`,
   );
 
-const described =
-  ({ account, region, isImmutable }: EcrState) =>
-  (repositoryName: string) => ({
-    imageTagMutability: isImmutable ? "IMMUTABLE" : "MUTABLE",
-    repositoryName,
-    registryId: account,
-    repositoryUri: `${account}.dkr.ecr.${region}.amazonaws.com/${repositoryName}`,
-    repositoryArn: `arn:aws:ecr:${region}:${account}:repository/${repositoryName}`,
-  });
+/** A repository by its name at the Docker side. */
+const described = (state: EcrState) => (name: string) => {
+  const { account, region, isImmutable, publicAlias } = state;
+  const repositoryName = apiName(state, name);
+  const common = { repositoryName, registryId: account };
+  return publicAlias === undefined
+    ? {
+        ...common,
+        imageTagMutability: isImmutable ? "IMMUTABLE" : "MUTABLE",
+        repositoryUri: `${account}.dkr.ecr.${region}.amazonaws.com/${name}`,
+        repositoryArn: `arn:aws:ecr:${region}:${account}:repository/${name}`,
+      }
+    : {
+        ...common,
+        repositoryUri: `public.ecr.aws/${name}`,
+        repositoryArn: `arn:aws:ecr-public::${account}:repository/${repositoryName}`,
+      };
+};
 
 const inRepository = (
   state: EcrState,
   { repositoryName = "" }: Body,
   answer: (repository: string) => Answer,
 ): Answer =>
-  state.registry().repositories().includes(repositoryName)
-    ? answer(repositoryName)
+  state.registry().repositories().includes(fullName(state, repositoryName))
+    ? answer(fullName(state, repositoryName))
     : repositoryNotFound(state, repositoryName);
 
 /** Opaque tokens; the last page has none. */

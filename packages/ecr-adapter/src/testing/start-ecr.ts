@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { NotificationRequest } from "@drayage/oci-core";
 import {
   type Answer,
+  type Exchange,
   type RateRule,
   type RegistryChange,
   refusal,
@@ -27,6 +28,8 @@ export interface EcrPersonality {
   readonly account?: string | undefined;
   /** Default `eu-central-1`. */
   readonly region?: string | undefined;
+  /** ECR Public, whose names begin with this alias: a bearer token, another API, no mounts, no events. Default: a private registry. */
+  readonly publicAlias?: string | undefined;
   /** Tags that cannot be moved, not even to where they are. Default: all can. */
   readonly immutableTags?: RegExp | undefined;
   /** The account setting BLOB_MOUNTING. Default: on. */
@@ -77,7 +80,7 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
     const listeners = new Set<(request: NotificationRequest) => void>();
     const tell = (change: Omit<RegistryChange, "by">): void => {
       const event = eventOf({ account, region }, change);
-      if (event === undefined) return;
+      if (event === undefined || options.publicAlias !== undefined) return;
       const body = Buffer.from(JSON.stringify(event));
       queue.send(body.toString());
       for (const listener of listeners) listener({ headers: { "content-type": "application/json" }, body });
@@ -89,8 +92,9 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
       account,
       region,
       token: () => basicOf(password),
+      publicAlias: options.publicAlias,
       tokenSeconds: options.tokenSeconds ?? TOKEN_SECONDS,
-      blobMounting: options.blobMounting ?? true,
+      blobMounting: options.publicAlias === undefined && (options.blobMounting ?? true),
       isImmutable: options.immutableTags !== undefined,
       policies: new Map(),
       archived: new Set(),
@@ -103,7 +107,7 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
     const rates: ReadonlyArray<RateRule> =
       putImagePerSecond === undefined ? [] : [{ method: "PUT", path: /\/manifests\//, perSecond: putImagePerSecond }];
     const rules: StrictRegistryOptions = {
-      auth: authOf(password),
+      auth: options.publicAlias === undefined ? authOf(password) : { _tag: "Anonymous" },
       createRepositories: options.createOnPush ?? false,
       mount: state.blobMounting ? "honoured" : "refused",
       chunkMinLength: UPLOAD_PART_MIN,
@@ -118,11 +122,13 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
           : { tags: options.immutableTags, status: 400, code: "TAG_INVALID", sameDigest: "refused" },
       port: options.port,
       intercept: async (exchange) => {
-        const given = /^Basic (.+)$/.exec(exchange.headers.authorization ?? "")?.[1] ?? "";
+        const given = /^(?:Basic|Bearer) (.+)$/.exec(exchange.headers.authorization ?? "")?.[1] ?? "";
         const status = refused.get(given);
         if (status === 403) return refusal(403, "DENIED", EXPIRED);
         // Without JSON, as ECR says it.
-        return status === 401 ? notAuthorized : awsApi(state, exchange);
+        if (status === 401) return notAuthorized;
+        const answer = await awsApi(state, exchange);
+        return answer ?? (state.publicAlias === undefined ? undefined : publicRefusal(exchange, state));
       },
     };
     const registry: StrictRegistry = yield* startStrictRegistry(rules);
@@ -144,7 +150,7 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
       refuseTokens: (status) => {
         refused.set(basicOf(password), status);
         password = randomUUID();
-        registry.configure({ auth: authOf(password) });
+        if (options.publicAlias === undefined) registry.configure({ auth: authOf(password) });
       },
       policies: () => state.policies,
       failNext: (operation, exception, status = 400) => {
@@ -161,4 +167,12 @@ const authOf = (password: string): StrictRegistryRules["auth"] => ({
 const notAuthorized: Answer = {
   ...text(401, "Not Authorized"),
   headers: { "Www-Authenticate": 'Basic realm="https://ecr.example/",service="ecr.amazonaws.com"' },
+};
+
+/** The Docker side of ECR Public wants the token as a bearer. Pulls without any are possible at the real one, and here not: nothing of ours does so. */
+const publicRefusal = ({ headers, url }: Exchange, { token }: EcrState): Answer | undefined => {
+  const plain = `Basic ${Buffer.from(`${USER.name}:${USER.password}`).toString("base64")}`;
+  if (headers.authorization === `Bearer ${token()}` || headers.authorization === plain) return undefined;
+  const challenge = `Bearer realm="${url.origin}/token/",service="public.ecr.aws",scope="aws"`;
+  return refusal(401, "UNAUTHORIZED", "Not Authorized", undefined, { "Www-Authenticate": challenge });
 };

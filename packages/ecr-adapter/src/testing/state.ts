@@ -7,6 +7,8 @@ export interface EcrState {
   readonly region: string;
   /** What GetAuthorizationToken gives now. */
   readonly token: () => string;
+  /** ECR Public: what all names at the Docker side begin with, which its API does not say. */
+  readonly publicAlias: string | undefined;
   readonly tokenSeconds: number;
   readonly blobMounting: boolean;
   readonly isImmutable: boolean;
@@ -21,6 +23,14 @@ export interface EcrState {
   /** Makes the event of a change. */
   readonly tell: (change: Omit<RegistryChange, "by">) => void;
 }
+
+/** The name at the Docker side of what the API calls so. */
+export const fullName = ({ publicAlias }: EcrState, name: string): string =>
+  publicAlias === undefined ? name : `${publicAlias}/${name}`;
+
+/** What the API calls a name of the Docker side. */
+export const apiName = ({ publicAlias }: EcrState, name: string): string =>
+  publicAlias === undefined ? name : name.slice(publicAlias.length + 1);
 
 export const exception = (status: number, name: string, message: string): Answer =>
   json(status, { __type: name, message }, { "x-amzn-RequestId": "11111111-2222-3333-4444-555555555555" });
