@@ -37,6 +37,22 @@ describe("what differs", () => {
     });
   });
 
+  test("what we brought to a registry is no wish for the one that it came from; what somebody else put there is", function* () {
+    const { source, east, registries } = yield* world;
+    for (const tag of ["echo", "moved"]) put(source, `app:${tag}`, "from east");
+    put(source, "app:fresh", "pushed at the source");
+    put(east, "copy/app:moved", "newer");
+    put(east, "copy/app:fresh", "from east");
+    const from = (tag: string) => ({ registry: "east", ...booked("east", `copy/app:${tag}`) });
+    const books = ["echo", "moved", "fresh"].map((tag) => {
+      const { registry, repository, tag: name } = from(tag);
+      const owned = [digest("from east")];
+      return { ...booked("source", `app:${tag}`, { owned }), source: { registry, repository, tag: name } };
+    });
+    const { found } = yield* compareAll({ registries }, [app({ existing: "overwrite" })], books);
+    expect(found).toEqual(["east/copy/app:fresh different"]);
+  });
+
   test("extra is only what we own, where the route mirrors deletions", function* () {
     const { source, east, west, registries } = yield* world;
     put(source, "app:stays", "a");

@@ -1,4 +1,4 @@
-import type { CompiledRoutes } from "@drayage/domain";
+import { type CompiledRoutes, isEcho } from "@drayage/domain";
 import type { RegistryError } from "@drayage/oci-core";
 import type { RepositoryName, Tag } from "@drayage/oci-core/model";
 import * as Cache from "effect/Cache";
@@ -18,6 +18,8 @@ export interface Comparison<E> {
   readonly routes: CompiledRoutes;
   readonly registryOf: (name: string) => Side | undefined;
   readonly books: Books<E>;
+  /** The books of a repository as a target: what we brought there. Default: nothing is known. */
+  readonly delivered?: Books<E> | undefined;
 }
 
 export interface Compared {
@@ -62,8 +64,24 @@ export const compareRepository = Effect.fnUntraced(function* <E>(
   // Read again: a delivery that began or ended since has changed what is ours and what is on its way.
   const now = yield* readBooks;
   const found = yield* eachTarget(comparison, candidates, (target, own) => secondLook(looks, target, own, now));
-  return { compared: sum(first), differences: found.flat().toSorted(byName), adoptable };
+  const differences = yield* withoutEchoes(comparison, place, found.flat().toSorted(byName));
+  return { compared: sum(first), differences, adoptable };
 });
+
+/** Between registries that feed each other, what we brought to one is no wish for the other (`isEcho`): the replicator would do nothing. */
+const withoutEchoes = <E>(
+  { delivered }: Comparison<E>,
+  place: { readonly registry: string; readonly repository: RepositoryName },
+  differences: ReadonlyArray<Difference>,
+): Effect.Effect<ReadonlyArray<Difference>, E> => {
+  if (delivered === undefined || differences.length === 0) return Effect.succeed(differences);
+  return Effect.map(delivered(place), (books) => {
+    const lineage = new Map(books.map(({ tag, source, owned }) => [tag, [{ source, owned }]]));
+    return differences.filter(
+      (one) => one.wanted === undefined || !isEcho({ ...one, lineage: lineage.get(one.source.tag) }, one.wanted),
+    );
+  });
+};
 
 /** All targets at once, each at its own pace. */
 const eachTarget = <A, E>(

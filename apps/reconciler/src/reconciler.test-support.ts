@@ -122,6 +122,8 @@ export const compareAll = Effect.fnUntraced(function* (
   const report = yield* reconcile(
     {
       books: read,
+      delivered: ({ registry, repository }) =>
+        Effect.sync(() => current().filter((one) => one.target === registry && one.repository === repository)),
       known: (registry) =>
         Effect.sync(() => [
           ...new Set(

@@ -1,5 +1,5 @@
 import type { BusUnavailable, DeliveryBus, LeaseLost, Outcome } from "@drayage/delivery";
-import { decide, nextAttempt, type Route, type WorkItem } from "@drayage/domain";
+import { attemptOf, decide, nextAttempt, type Route, type WorkItem } from "@drayage/domain";
 import { type Copier, type CopyProgress, type Registry, type Resolved, wantedAtTarget } from "@drayage/oci-core";
 import * as Cause from "effect/Cause";
 import * as Clock from "effect/Clock";
@@ -157,13 +157,14 @@ const observe = Effect.fnUntraced(function* (item: WorkItem, source: Registry, t
 const failed = Effect.fnUntraced(function* (item: WorkItem, failure: RawFailure) {
   const now = new Date(yield* Clock.currentTimeMillis);
   const random = yield* Random.next;
+  const attempt = attemptOf({ reason: failure.reason, attempt: item.attempt, lastReason: item.lastReason });
   const next = nextAttempt({
     reason: failure.reason,
     side: failure.side,
-    attempt: item.attempt,
+    attempt,
     retryAfterMs: failure.retryAfterMs,
     now,
     random,
   });
-  return { outcome: outcomes(item).failed(failure, next), target: signOf(failure) } satisfies Done;
+  return { outcome: outcomes({ ...item, attempt }).failed(failure, next), target: signOf(failure) } satisfies Done;
 });

@@ -2,7 +2,7 @@ import type { WorkItem } from "@drayage/domain";
 import { named } from "@drayage/event-log";
 import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
 import { depthOf } from "./depth.ts";
-import { CANDIDATES_PER_CLAIM, CLAIM_MOST, DUE_BATCH_MOST } from "./limits.ts";
+import { CANDIDATES_PER_CLAIM, CLAIM_MOST, DUE_BATCH_MOST, LINEAGE_MOST } from "./limits.ts";
 import { LOST } from "./lost.ts";
 import { type SourceColumns, toDigest, toRepository, toSource, toTag } from "./rows.ts";
 
@@ -109,9 +109,23 @@ const take = ({ target, worker, limit, leaseMs, after, patient }: ClaimOptions):
   from locked where d.id = locked.id
   returning d.id::text as id, d.generation::float8 as generation, d.target, d.repository, d.tag, d.source_registry,
     d.source_repository, d.source_tag, d.route, d.claimed::float8 as claimed, d.claimed_depth, d.attempts, d.held_digest,
-    d.intended, d.absent_since, d.requested_at, d.lease_until, locked.place::int as place,
+    d.intended, d.absent_since, d.requested_at, d.lease_until, d.last_error ->> 'reason' as last_reason, ${LINEAGE} as lineage, locked.place::int as place,
     (select count(repository)::int from turn) as turns, (select max(repository) from turn) as last_turn`;
 };
+
+/** The deliveries that brought the name to the source of `d`, nearest first. Ends where nobody delivers, or at the name of `d` itself. */
+const LINEAGE = sql`(
+  with recursive hop as (
+    select b.source_registry, b.source_repository, b.source_tag, b.held_digest, b.intended, 1 as n from delivery b
+      where b.target = d.source_registry and b.repository = d.source_repository and b.tag = d.source_tag
+    union all
+    select b.source_registry, b.source_repository, b.source_tag, b.held_digest, b.intended, hop.n + 1
+      from hop join delivery b on b.target = hop.source_registry and b.repository = hop.source_repository and b.tag = hop.source_tag
+      where hop.n < ${sql.lit(LINEAGE_MOST)}
+        and (hop.source_registry, hop.source_repository, hop.source_tag) <> (d.target, d.repository, d.tag)
+  )
+  select jsonb_agg(jsonb_build_object('registry', source_registry, 'repository', source_repository, 'tag', source_tag,
+    'owned', array_remove(array_append(intended, held_digest), null)) order by n) from hop)`;
 
 interface ClaimRow extends SourceColumns {
   readonly id: string;
@@ -128,6 +142,13 @@ interface ClaimRow extends SourceColumns {
   readonly absent_since: Date | null;
   readonly requested_at: Date;
   readonly lease_until: Date;
+  readonly last_reason: string | null;
+  readonly lineage: ReadonlyArray<{
+    readonly registry: string;
+    readonly repository: string;
+    readonly tag: string;
+    readonly owned: ReadonlyArray<string>;
+  }> | null;
   readonly place: number;
   readonly turns: number;
   readonly last_turn: string | null;
@@ -144,6 +165,11 @@ const toItem = (row: ClaimRow): WorkItem => ({
   claimed: row.claimed,
   depth: depthOf(row.claimed_depth),
   attempt: row.attempts + 1,
+  lastReason: row.last_reason ?? undefined,
+  lineage: row.lineage?.map(({ registry, repository, tag, owned }) => ({
+    source: { registry, repository: toRepository(repository), tag: toTag(tag) },
+    owned: owned.map(toDigest),
+  })),
   owned: [...new Set([...(row.held_digest === null ? [] : [row.held_digest]), ...row.intended])].map(toDigest),
   absentSince: row.absent_since ?? undefined,
   requestedAt: row.requested_at,

@@ -29,6 +29,9 @@ export const DUE_BATCH_MOST = 1_000;
 /** How many more candidates than it needs a claim looks at, so that workers who claim at the same moment do not all want the same rows. */
 export const CANDIDATES_PER_CLAIM = 4;
 
+/** Registries in a row that feed each other, as far as they are followed. Longer rings have not been seen; one would only copy once too often. */
+export const LINEAGE_MOST = 8;
+
 /** Items of one claim. More would hold leases that nobody works on. */
 export const CLAIM_MOST = 100;
 

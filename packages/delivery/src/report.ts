@@ -35,12 +35,12 @@ const changes = (outcome: Outcome): RawBuilder<unknown> => {
         : sql`${SETTLED}, absent_since = null`;
     case "Failed":
       return sql`state = 'pending', ${dueAt(outcome.at, sql`now() + ${NEWS_WAIT_MOST_MS} * interval '1 millisecond'`)},
-        attempts = case when d.since_claim_news then 0 else d.attempts + 1 end,
+        attempts = case when d.since_claim_news then 0 else ${outcome.event.error.attempt}::int end,
         ${STREAK_BROKEN}, last_error = ${JSON.stringify(storable(outcome.event).error)}::jsonb`;
     case "Parked":
       return sql`state = case when d.since_claim_news then 'pending' else 'parked' end, waiting = false, due_at = now(),
         requested_at = case when d.since_claim_news then d.since_claim_at else d.requested_at end,
-        attempts = case when d.since_claim_news then 0 else d.attempts + 1 end, parked_at = now(),
+        attempts = case when d.since_claim_news then 0 else ${outcome.event.error.attempt}::int end, parked_at = now(),
         ${STREAK_BROKEN}, last_error = ${JSON.stringify(storable(outcome.event).error)}::jsonb`;
     case "Confirming":
       return sql`state = 'pending', ${dueAt(outcome.at, sql`now()`)}, last_error = null,

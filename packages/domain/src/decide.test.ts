@@ -1,8 +1,8 @@
 import type { Digest } from "@drayage/oci-core/model";
 import { describe, expect, it } from "vitest";
 import { type Decision, decide, decideDeletion, type Policy, type Seen } from "./decide.ts";
-import type { Depth } from "./delivery.ts";
-import { digest, source, tagged } from "./samples.test-support.ts";
+import type { Ancestor, Depth } from "./delivery.ts";
+import { digest, repo, source, tagged } from "./samples.test-support.ts";
 
 const A = digest("a");
 const B = digest("b");
@@ -16,11 +16,15 @@ interface Row {
     readonly sourceTag?: string;
     readonly depth?: Depth;
     readonly owned?: ReadonlyArray<Digest>;
+    readonly lineage?: ReadonlyArray<Ancestor>;
   };
   readonly source: Seen;
   readonly target: Seen;
   readonly expected: Partial<Decision>;
 }
+/** What the source holds it has from `name`, as far as these digests go. */
+const had = (name: string, ...owned: ReadonlyArray<Digest>): Ancestor => ({ source: source(name), owned });
+
 const rows: Readonly<Record<string, Row>> = {
   // The source has it.
   "the target has nothing": {
@@ -173,6 +177,49 @@ const rows: Readonly<Record<string, Row>> = {
     target: A,
     expected: { _tag: "ProveAbsence", digest: A },
   },
+  // The source has it from here.
+  "it was deleted here, and the source only has what we brought there": {
+    given: { lineage: [had("prod/app:1", A)] },
+    source: A,
+    target: "absent",
+    expected: { _tag: "Skip", reason: "echo" },
+  },
+  "the same round a ring of three": {
+    given: { lineage: [had("other/app:1", A), had("prod/app:1", B, A)] },
+    source: A,
+    target: "absent",
+    expected: { _tag: "Skip", reason: "echo" },
+  },
+  "it moved here, and the source still has what we brought there": {
+    given: { lineage: [had("prod/app:1", A)], owned: [A, B], existing: "overwrite" },
+    source: A,
+    target: B,
+    expected: { _tag: "Skip", reason: "echo" },
+  },
+  "the source has from here what is here": {
+    given: { lineage: [had("prod/app:1", A)] },
+    source: A,
+    target: A,
+    expected: { _tag: "Adopt" },
+  },
+  "somebody pushed another one at the source": {
+    given: { lineage: [had("prod/app:1", A)], owned: [A] },
+    source: B,
+    target: A,
+    expected: { _tag: "Copy", digest: B, why: "changed" },
+  },
+  "somebody pushed another one in the middle of the ring": {
+    given: { lineage: [had("other/app:1", B), had("prod/app:1", A)], owned: [A] },
+    source: B,
+    target: A,
+    expected: { _tag: "Copy", digest: B },
+  },
+  "the source has it from elsewhere, or from another tag of ours": {
+    given: { lineage: [had("prod/app:2", A), had("elsewhere/app:1", A)] },
+    source: A,
+    target: "absent",
+    expected: { _tag: "Copy", why: "missing" },
+  },
   "mirror with nothing protected, ours": {
     given: { deletes: { ...mirror, protect: [] }, owned: [A], tag: "v1" },
     source: "absent",
@@ -183,8 +230,9 @@ const rows: Readonly<Record<string, Row>> = {
 
 describe("decide: given what both sides hold", () => {
   it.each(Object.entries(rows))("%s", (_name, { given, source: at, target, expected }) => {
-    const { tag = "1", sourceTag = tag, depth = "tag", owned = [], ...policy } = given;
-    const item = { tag: tagged(tag), source: source(`lab/app:${sourceTag}`), depth, owned };
+    const { tag = "1", sourceTag = tag, depth = "tag", owned = [], lineage: _, ...policy } = given;
+    const place = { target: "prod", repository: repo("app"), tag: tagged(tag) };
+    const item = { ...place, source: source(`lab/app:${sourceTag}`), depth, owned, lineage: given.lineage };
     expect(decide({ item, policy: { ...defaults, ...policy }, source: at, target })).toMatchObject(expected);
   });
 });

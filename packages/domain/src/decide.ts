@@ -1,5 +1,6 @@
 import type { Digest } from "@drayage/oci-core/model";
 import type { WorkItem } from "./delivery.ts";
+import { isEcho } from "./echo.ts";
 import { matchesAny } from "./match.ts";
 import type { Route } from "./route.ts";
 
@@ -26,14 +27,14 @@ export type Decision =
   /** The source seems to lack the tag and the target holds ours: prove the absence (DESIGN.md section 6), then ask `decideDeletion`. */
   | { readonly _tag: "ProveAbsence"; readonly digest: Digest };
 
-export type SkipReason = "reported" | "deletes-ignored" | "not-owned" | "protected";
+export type SkipReason = "echo" | "reported" | "deletes-ignored" | "not-owned" | "protected";
 
 /**
  * What to do, given what both sides hold now. The whole of sections 5 and 6 for one name, apart from proof, guard and locks.
  * `overwrite` rules what we put there, `existing` what we did not; nothing else is ever replaced or deleted.
  */
 export const decide = (given: {
-  readonly item: Pick<WorkItem, "tag" | "source" | "depth" | "owned">;
+  readonly item: Pick<WorkItem, "target" | "repository" | "tag" | "source" | "depth" | "owned" | "lineage">;
   readonly policy: Policy;
   readonly source: Seen;
   readonly target: Seen;
@@ -41,6 +42,8 @@ export const decide = (given: {
   const { source, target } = given;
   if (source === "absent")
     return target === "absent" ? { _tag: "Gone" } : withoutSource(given.item, given.policy, target);
+  if (source !== target && isEcho(given.item, source))
+    return skip("echo", `${given.item.source.registry} has this from here, and the tag has changed here since`);
   if (target === "absent") return { _tag: "Copy", digest: source, why: "missing" };
   return source === target
     ? equal(given.item, given.policy, source)

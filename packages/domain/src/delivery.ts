@@ -48,6 +48,13 @@ export interface ReplayRequest {
 /** `idle`: done = requested. `pending`: waits for a worker (or for `dueAt`). `leased`: a worker has it. `parked`: waits for a person or for news. */
 export type DeliveryState = "idle" | "pending" | "leased" | "parked";
 
+/** One delivery on the way of a name to the source of another. */
+export interface Ancestor {
+  readonly source: SourceTag;
+  /** Digests that we put, or were about to put, where this delivery goes. */
+  readonly owned: ReadonlyArray<Digest>;
+}
+
 /** What a worker is given: everything it must know without reading the log or the database. */
 export interface WorkItem {
   readonly delivery: string;
@@ -61,10 +68,17 @@ export interface WorkItem {
   /** The requested position captured at the claim: becomes `done` on success. */
   readonly claimed: number;
   readonly depth: Depth;
-  /** Attempts since the last success, this one included: 1 is the first. */
+  /** Attempts since the last success or news, this one included: 1 is the first. Those of an outage do not count after it (`attemptOf`). */
   readonly attempt: number;
+  /** Why the attempt before this one failed. Absent: it did not. */
+  readonly lastReason?: string | undefined;
   /** Digests that we put or adopted under this name, or were about to put when we stopped: any of them at the target is ours. Empty: not owned. */
   readonly owned: ReadonlyArray<Digest>;
+  /**
+   * Where the source has this name from, by our books: what we delivered to it, what we delivered to that one, and so on. Absent: it is nobody's
+   * target. Registries that feed each other are known by it (`decide`).
+   */
+  readonly lineage?: ReadonlyArray<Ancestor> | undefined;
   /** When the source was first proven to lack the tag, in this streak. */
   readonly absentSince?: Date | undefined;
   readonly requestedAt: Date;

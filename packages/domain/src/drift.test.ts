@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decide, type Policy } from "./decide.ts";
 import { adoptable, compare, compareNames, type ListedName, mergeJoin } from "./drift.ts";
-import { digest, source, tagged } from "./samples.test-support.ts";
+import { digest, repo, source, tagged } from "./samples.test-support.ts";
 
 const A = digest("a");
 const B = digest("b");
@@ -56,7 +56,8 @@ describe("compare", () => {
         policy,
         fc.constantFrom("1", "v1"),
         (at, target, owned, rules, tag) => {
-          const item = { tag: tagged(tag), source: source(`lab/app:${tag}`), depth: "tag", owned } as const;
+          const place = { target: "prod", repository: repo("app"), tag: tagged(tag) };
+          const item = { ...place, source: source(`lab/app:${tag}`), depth: "tag", owned } as const;
           const decision = decide({ item, policy: rules, source: at, target })._tag;
           const drift = compare({ tag, source: { tag, digest: at }, target, owned, policy: rules });
           const quiet = ["Unchanged", "Gone", "Skip", "Adopt"].includes(decision);

@@ -116,7 +116,7 @@ export interface ReplicationParked extends OutcomeBase {
 }
 export interface ReplicationSkipped extends OutcomeBase {
   readonly _tag: "ReplicationSkipped";
-  /** e.g. `deletes-ignored`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`. */
+  /** e.g. `deletes-ignored`, `echo`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`. */
   readonly reason: string;
   readonly detail?: string | undefined;
 }

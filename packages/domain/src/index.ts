@@ -4,6 +4,7 @@ export * from "./collisions.ts";
 export * from "./decide.ts";
 export * from "./delivery.ts";
 export * from "./drift.ts";
+export { isEcho } from "./echo.ts";
 export * from "./event.ts";
 export { type FanOut, fanOut } from "./fan-out.ts";
 export * from "./guard.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type FailureReason, isRetryable, nextAttempt } from "./retry.ts";
+import { attemptOf, type FailureReason, isRetryable, nextAttempt } from "./retry.ts";
 
 const now = new Date(0);
 const after = (reason: FailureReason, attempt: number, extra: Partial<Parameters<typeof nextAttempt>[0]> = {}) => {
@@ -69,5 +69,21 @@ describe("the retry table", () => {
   });
   it("Retry-After does not keep a delivery from being parked", () => {
     expect(after("denied", 12, { retryAfterMs: 1000 })).toBe("park");
+  });
+});
+
+describe("after an outage", () => {
+  it("the first refusal is a first attempt, and does not park", () => {
+    const attempt = attemptOf({ reason: "denied", attempt: 500, lastReason: "unavailable" });
+    expect(attempt).toBe(1);
+    expect(after("denied", attempt)).toBe(5000);
+    expect(attemptOf({ reason: "denied", attempt: 4, lastReason: "worker-lost" })).toBe(1);
+  });
+  it("what is counted goes on counting: a refusal after a refusal, an outage after either", () => {
+    expect(attemptOf({ reason: "denied", attempt: 12, lastReason: "not-found" })).toBe(12);
+    expect(attemptOf({ reason: "denied", attempt: 12, lastReason: "of a newer version" })).toBe(12);
+    expect(attemptOf({ reason: "unavailable", attempt: 12, lastReason: "denied" })).toBe(12);
+    expect(attemptOf({ reason: "stalled", attempt: 12, lastReason: "network" })).toBe(12);
+    expect(attemptOf({ reason: "denied", attempt: 1 })).toBe(1);
   });
 });

@@ -95,6 +95,25 @@ const TABLE: Readonly<Record<FailureReason, Row>> = {
   "rival-source": NEVER,
 };
 
+/** A worker that was lost says nothing of its delivery (packages/delivery). */
+const WORKER_LOST = "worker-lost";
+const isReason = (text: string): text is FailureReason => Object.hasOwn(TABLE, text);
+/** Whether a reason only says that a side was away, so that the delivery itself is not to blame. Reasons of newer versions are. */
+const isWait = (reason: string): boolean =>
+  reason === WORKER_LOST || (isReason(reason) && TABLE[reason].attempts === "for-ever");
+
+/**
+ * Which attempt a failure is, by its own row of the table. Attempts of an outage do not count for what comes after it: else the first `denied`
+ * after a long one would park at once.
+ */
+export const attemptOf = (given: {
+  readonly reason: FailureReason;
+  /** Attempts in a row, this one included. */
+  readonly attempt: number;
+  /** Why the attempt before failed. Undefined: it did not. */
+  readonly lastReason?: string | undefined;
+}): number => (given.lastReason !== undefined && isWait(given.lastReason) && !isWait(given.reason) ? 1 : given.attempt);
+
 /** Full jitter may say 0: a claim a tenth of a second later costs nothing and keeps a failing delivery out of a hot loop. */
 const DELAY_MS_MIN = 100;
 /** A registry that asks for more than an hour is asked after an hour: a wrong clock there must not silence us for a year. */

@@ -112,7 +112,7 @@ const REFERENCE: Reference = {
     data: {
       ...OUTCOME,
       reason:
-        "such as `deletes-ignored`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`",
+        "such as `deletes-ignored`, `echo`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`",
       detail: optional("one line"),
     },
   },

@@ -1,10 +1,12 @@
-import { checkGuard, type Guard, type OutcomeEvent, type WorkItem } from "@drayage/domain";
+import { type Ancestor, checkGuard, type Guard, type OutcomeEvent, type WorkItem } from "@drayage/domain";
+import type { Digest } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import type * as PubSub from "effect/PubSub";
 import * as Stream from "effect/Stream";
 import { type DeliveryBus, LeaseLost } from "../bus.ts";
+import { nameOf } from "../coalesce.ts";
 import { depthOf } from "../depth.ts";
-import { CLAIM_MOST, GUARD_WINDOW_MOST_MS, INTENDED_MOST } from "../limits.ts";
+import { CLAIM_MOST, GUARD_WINDOW_MOST_MS, INTENDED_MOST, LINEAGE_MOST } from "../limits.ts";
 import { makePatience } from "../patience.ts";
 import { pick } from "./pick.ts";
 import type { Row } from "./row.ts";
@@ -68,7 +70,7 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
         return picked.map((row) => {
           const taken = take(row, now + leaseMs);
           put(taken);
-          return toItem(taken);
+          return toItem(taken, lineageOf(state, taken));
         });
       }),
     extend: (item, leaseMs) =>
@@ -139,7 +141,24 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
   };
 };
 
-const toItem = (row: Row): WorkItem => ({
+/** Twin of `LINEAGE` in `claim.ts`. */
+const lineageOf = (state: MemoryState, row: Row): ReadonlyArray<Ancestor> | undefined => {
+  const hops: Array<Ancestor> = [];
+  for (let at = row.source; hops.length < LINEAGE_MOST; ) {
+    const name = { target: at.registry, repository: at.repository, tag: at.tag };
+    const found = [...state.rows.values()].find((each) => nameOf(each) === nameOf(name));
+    if (found === undefined) break;
+    hops.push({ source: found.source, owned: ownedOf(found) });
+    at = found.source;
+    if (nameOf({ target: at.registry, repository: at.repository, tag: at.tag }) === nameOf(row)) break;
+  }
+  return hops.length === 0 ? undefined : hops;
+};
+const ownedOf = (row: Row): ReadonlyArray<Digest> => [
+  ...new Set([...(row.held === undefined ? [] : [row.held]), ...row.intended]),
+];
+
+const toItem = (row: Row, lineage: ReadonlyArray<Ancestor> | undefined): WorkItem => ({
   delivery: row.id,
   generation: row.generation,
   target: row.target,
@@ -150,7 +169,9 @@ const toItem = (row: Row): WorkItem => ({
   claimed: row.claimed,
   depth: depthOf(row.claimedDepth),
   attempt: row.attempts + 1,
-  owned: [...new Set([...(row.held === undefined ? [] : [row.held]), ...row.intended])],
+  lastReason: row.lastError?.reason,
+  lineage,
+  owned: ownedOf(row),
   absentSince: row.absentSince,
   requestedAt: new Date(row.requestedAt),
   leaseUntil: new Date(row.leaseUntil),

@@ -96,7 +96,8 @@ export const settle = (given: Row, outcome: Outcome, now: number): Row => {
   const unlessNews = (absentSince: Date | undefined) => (row.sinceClaimNews ? undefined : absentSince);
   const soonest = (at: Date, withNews: number): number =>
     row.sinceClaimNews ? Math.min(at.getTime(), withNews) : at.getTime();
-  const attempts = row.sinceClaimNews ? 0 : row.attempts + 1;
+  const attempts =
+    row.sinceClaimNews || !("event" in outcome && "error" in outcome.event) ? 0 : outcome.event.error.attempt;
   switch (outcome._tag) {
     case "Succeeded":
       return {

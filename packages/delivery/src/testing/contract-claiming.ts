@@ -115,6 +115,30 @@ export const claimingContract = (make: MakeFixture): void => {
       expect((yield* claimNames(fixture, 10)).toSorted()).toEqual(["app:v1", "app:v2"]); // one delivery a name
     });
 
+    it("says where the source has a name from, also round a ring", function* (fixture) {
+      const at = (registry: string) => ({
+        registry,
+        repository: sampleRequest("app", 1).repository,
+        tag: sampleRequest("app:v1", 1).tag,
+      });
+      const from = (registry: string, target: string, position: number) =>
+        sampleRequest("app:v1", position, { target, source: at(registry) });
+      yield* fixture.request([from("a", "b", 1)]);
+      const first = yield* takeOne(fixture, "w", "b");
+      expect(first.lineage).toBeUndefined();
+      yield* Effect.orDie(fixture.bus.intend(first, digestNumber(2), 0));
+      yield* Effect.orDie(fixture.bus.report(first, succeeded(first, digestNumber(1))));
+      yield* fixture.request([from("b", "c", 2), from("c", "a", 3)]);
+      expect((yield* takeOne(fixture, "w", "c")).lineage).toEqual([
+        { source: at("a"), owned: [digestNumber(1)] },
+        { source: at("c"), owned: [] },
+      ]);
+      expect((yield* takeOne(fixture, "w", "a")).lineage).toEqual([
+        { source: at("b"), owned: [] },
+        { source: at("a"), owned: [digestNumber(1)] },
+      ]);
+    });
+
     it("wakes whoever waits for work of the target", function* (fixture) {
       const woken = yield* Effect.forkChild(Stream.runHead(fixture.bus.wakes("east")), { startImmediately: true });
       // A wake is a hint: ask again until the listener is ready.

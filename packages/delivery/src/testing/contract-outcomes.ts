@@ -47,6 +47,24 @@ export const outcomesContract = (make: MakeFixture): void => {
       expect((yield* takeOne(fixture)).attempt).toBe(1);
     });
 
+    it("keeps the count that the outcome says, and tells the next attempt why the last one failed", function* (fixture) {
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      let item = yield* takeOne(fixture);
+      expect(item.lastReason).toBeUndefined();
+      for (let attempt = 1; attempt <= 3; attempt += 1) {
+        expect(item.attempt).toBe(attempt);
+        yield* Effect.orDie(fixture.bus.report(item, failed(item, new Date(0))));
+        item = yield* takeOne(fixture);
+        expect(item.lastReason).toBe("unavailable");
+      }
+      yield* Effect.orDie(fixture.bus.report(item, failed({ ...item, attempt: 1 }, new Date(0)))); // another reason: counted anew
+      item = yield* takeOne(fixture);
+      expect(item.attempt).toBe(2);
+      yield* Effect.orDie(fixture.bus.report(item, succeeded(item)));
+      yield* fixture.request([sampleRequest("app:v1", 2)]);
+      expect((yield* takeOne(fixture)).lastReason).toBeUndefined();
+    });
+
     it("lets news shorten a wait and reset the count, but not hammer", function* (fixture) {
       yield* fixture.request([sampleRequest("app:v1", 1)]);
       const item = yield* takeOne(fixture);

@@ -81,12 +81,16 @@ export const sampleFailure: Failure = {
 };
 export const failed = (item: WorkItem, at: Date): Outcome => ({
   _tag: "Failed",
-  event: { _tag: "ReplicationFailed", ...about(item), error: sampleFailure },
+  event: { _tag: "ReplicationFailed", ...about(item), error: { ...sampleFailure, attempt: item.attempt } },
   at,
 });
 export const parked = (item: WorkItem): Outcome => ({
   _tag: "Parked",
-  event: { _tag: "ReplicationParked", ...about(item), error: { ...sampleFailure, retryable: false } },
+  event: {
+    _tag: "ReplicationParked",
+    ...about(item),
+    error: { ...sampleFailure, retryable: false, attempt: item.attempt },
+  },
 });
 export const namesOf = (events: ReadonlyArray<OutcomeEvent>): ReadonlyArray<string> =>
   events.map((event) => `${event._tag} ${event.repository}:${event.tag} ${event.cause}`);
