@@ -45,6 +45,29 @@ describe("ECR as a target", () => {
       }).pipe(Effect.scoped),
   );
 
+  it.live("a repository is looked for before the first write into it, once by however many writes", () =>
+    Effect.gen(function* () {
+      const { ecr, registry } = yield* connected();
+      yield* Effect.forEach(Array.from({ length: 5 }), () => registry.startUpload(app), { concurrency: "unbounded" });
+      yield* registry.startUpload(app);
+      const calls = ecr.calls().filter((call) => /Repositor/.test(call));
+      expect(calls).toEqual(["DescribeRepositories", "CreateRepository"]);
+      // None of them met a repository that is missing.
+      expect(ecr.registry.requests.count({ method: "POST", path: /blobs\/uploads/ })).toBe(6);
+    }).pipe(Effect.scoped),
+  );
+
+  it.live.each(["AccessDeniedException", "ThrottlingException"] as const)(
+    "where it may not be looked for (%s), the write says that it is missing, and it is made",
+    ([refusal]) =>
+      Effect.gen(function* () {
+        const { ecr, registry } = yield* connected();
+        ecr.failNext("DescribeRepositories", refusal);
+        expect((yield* registry.startUpload(app))._tag).toBe("Opened");
+        expect(ecr.registry.repositories()).toEqual(["team/app"]);
+      }).pipe(Effect.scoped),
+  );
+
   it.live("without leave to make repositories it says which one is missing", () =>
     Effect.gen(function* () {
       const from = yield* source;
