@@ -59,7 +59,7 @@ describe("ECR as a target", () => {
 
   it.live.each(["AccessDeniedException", "ThrottlingException"] as const)(
     "where it may not be looked for (%s), the write says that it is missing, and it is made",
-    ([refusal]) =>
+    (refusal) =>
       Effect.gen(function* () {
         const { ecr, registry } = yield* connected();
         ecr.failNext("DescribeRepositories", refusal);
