@@ -1,6 +1,13 @@
 import type { Config } from "@drayage/config";
-import { discardParked, pauseTarget, resumeTarget, retryParked, type WasParked } from "@drayage/delivery";
-import { type Depth, encodeEvent } from "@drayage/domain";
+import {
+  discardParked,
+  pauseTarget,
+  resumeTarget,
+  retryParked,
+  setBackfillWindow,
+  type WasParked,
+} from "@drayage/delivery";
+import { type Depth, encodeEvent, type Window } from "@drayage/domain";
 import { Database, type DatabaseError, type DatabaseShape, type EventLogShape } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 
@@ -11,6 +18,11 @@ export interface Acts {
   /** False: it was so already. */
   readonly pause: (target: string, by: By) => Promise<boolean>;
   readonly resume: (target: string, by: By) => Promise<boolean>;
+  /** The same for its backfill alone. */
+  readonly pauseBackfill: (target: string, by: By) => Promise<boolean>;
+  readonly resumeBackfill: (target: string, by: By) => Promise<boolean>;
+  /** When backfill may begin at a target; undefined: at any time. */
+  readonly setWindow: (target: string, window: Window | undefined) => Promise<void>;
   readonly retry: (which: Which, by: By) => Promise<ReadonlyArray<WasParked>>;
   readonly discard: (which: Which, by: By) => Promise<ReadonlyArray<WasParked>>;
   /** Gives the log position after which all that was asked of the target is looked at again. */
@@ -41,6 +53,10 @@ export const makeActs = (config: Pick<Config, "routes">, database: DatabaseShape
     isTarget: (name) => targets.has(name),
     pause: (target, by) => run(pauseTarget({ target, ...by })),
     resume: (target, by) => run(resumeTarget({ target, ...by })),
+    pauseBackfill: (target, by) => run(pauseTarget({ target, backfill: true, ...by })),
+    resumeBackfill: (target, by) => run(resumeTarget({ target, backfill: true, ...by })),
+    setWindow: (target, window) =>
+      run(database.attempt("set backfill window", () => setBackfillWindow(database.kysely, target, window))),
     retry: (which, by) => run(retryParked({ ...which, ...by })),
     discard: (which, by) => run(discardParked({ ...which, ...by })),
     replay: async ({ target, from, depth }, { actor, why }) => {

@@ -78,7 +78,7 @@ const targetBody = (
 ): TargetBody => {
   const { summary, pausedAt, undispatched, now } = given;
   const { finished, complete } = given.reconciled;
-  const { backlog = 0, leased = 0, failing = 0, confirming = 0, parked = 0, owned = 0 } = summary ?? {};
+  const { backlog = 0, leased = 0, failing = 0, backfill = 0, confirming = 0, parked = 0, owned = 0 } = summary ?? {};
   const { state, reasons } = targetState({
     backlog,
     parked,
@@ -99,6 +99,7 @@ const targetBody = (
     backlog,
     leased,
     failing,
+    backfill,
     confirming,
     parked,
     owned,

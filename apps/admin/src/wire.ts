@@ -19,6 +19,7 @@ export const Target = z
     backlog: z.int().meta({ description: "Deliveries that are pending or being worked on" }),
     leased: z.int(),
     failing: z.int(),
+    backfill: z.int().meta({ description: "Of the backlog: what goes behind everything else. No lag" }),
     confirming: z.int().meta({ description: "Deletions that wait for their second proof of absence" }),
     parked: z.int().meta({ description: "Deliveries that wait for a person" }),
     owned: z.int().meta({ description: "Tags that we put there or adopted" }),

@@ -21,6 +21,11 @@ export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
   discard: ["dray discard 17 42 --why 'the image was wrong'", "dray discard --target frankfurt"],
   pause: ["dray pause frankfurt --why 'maintenance until 18:00'"],
   resume: ["dray resume frankfurt"],
+  backfill: [
+    "dray backfill --route prod --dry-run",
+    "dray backfill --route prod --target frankfurt --window 20:00-06:00 --zone Europe/Berlin",
+    "dray backfill --route prod --pause",
+  ],
   replay: ["dray replay --target frankfurt --from 2h", "dray replay --target frankfurt --from 120000 --depth deep"],
   check: ["dray config check", "dray config check --no-secrets"],
   apply: [

@@ -2,7 +2,6 @@
 export const LATER: ReadonlyArray<readonly [name: string, what: string]> = [
   ["plan", "what a configuration change would do"],
   ["reconcile", "use 'dray reconciler --once'"],
-  ["backfill", "first sync with windows and estimate"],
   ["image", "where an image is"],
   ["explain", "which route sends an image where"],
   ["wait", "gate for pipelines"],

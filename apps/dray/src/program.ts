@@ -175,6 +175,18 @@ const looking = (command: NewCommand, globals: () => Globals): void => {
     .action(async (target: string, { why }: { readonly why: string }) =>
       run((await import("./commands/pause.ts")).resume(globals(), target, why)),
     );
+  command("backfill", "bring what the targets of a route lack, behind all that is told meanwhile")
+    .requiredOption("-r, --route <name>", "this route")
+    .option("-t, --target <name>", "this target only")
+    .option("--window <hours>", "work on the backfill of its targets only then, e.g. 20:00-06:00; always: at any time")
+    .option("--zone <name>", "time zone of the window (default: that of this machine)")
+    .option("--dry-run", "estimate tags, bytes and hours, append nothing")
+    .option("--pause", "begin no backfill at its targets until --resume; everything else goes on")
+    .option("--resume", "go on with it")
+    .option("--why <reason>", "kept in the log", WHY)
+    .action(async (options: BackfillOptions) =>
+      run((await import("./commands/backfill.ts")).backfill(globals(), options)),
+    );
   command("replay", "look again at all that was asked of a target since a position or a time, parked deliveries too")
     .requiredOption("-t, --target <name>", "registry name of the target")
     .requiredOption("--from <when>", "after a log position, or since an ISO time or an age such as 2h")
@@ -267,6 +279,16 @@ export interface CopyOptions {
   readonly foreignLayers?: boolean;
   readonly deep?: boolean;
   readonly dryRun?: boolean;
+}
+export interface BackfillOptions {
+  readonly route: string;
+  readonly target?: string;
+  readonly window?: string;
+  readonly zone?: string;
+  readonly dryRun?: boolean;
+  readonly pause?: boolean;
+  readonly resume?: boolean;
+  readonly why: string;
 }
 export interface ReplayOptions {
   readonly target: string;

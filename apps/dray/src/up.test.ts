@@ -141,6 +141,23 @@ describe("dray up, and what people run beside it", () => {
       /TargetPaused +targets\/prod {2}maintenance[\s\S]*TargetResumed[\s\S]*ReplicationSucceeded .* unchanged/,
     );
 
+    target.deleteTag("copies/team/web", "1.0");
+    const estimated = await dray.run(["backfill", "--route", "all", "--dry-run", "--json"]);
+    expect(JSON.parse(estimated.stdout)).toMatchObject({
+      drift: { missing: 1 },
+      estimates: [{ target: "prod", tags: 1, sampled: 1, bytes: expect.any(Number) }],
+    });
+    expect((await dray.run(["backfill", "--route", "all", "--pause"])).stdout).toBe("backfill of prod is paused\n");
+    const asked = await dray.run(["backfill", "--route", "all", "--window", "always"]);
+    expect(asked).toMatchObject({ code: 0, stdout: expect.stringContaining("1 missing") });
+    await heard(dray, /DriftFound/);
+    const held = JSON.parse((await dray.run(["status", "--json"])).stdout);
+    expect(held).toMatchObject({ targets: [{ backlog: 1, backfill: 1, lagSeconds: 0 }] });
+    expect(target.tags("copies/team/web")).toEqual([]);
+    expect(await dray.run(["backfill", "--route", "all", "--resume", "--window", "20-6"])).toMatchObject({ code: 2 });
+    expect((await dray.run(["backfill", "--route", "all", "--resume"])).code).toBe(0);
+    await heard(dray, /TargetResumed[\s\S]*ReplicationSucceeded .* copied/);
+
     const config = await readFile(join(dray.folder, "drayage.yaml"), "utf8");
     await writeFile(join(dray.folder, "changed.yaml"), config.replace("copies/", "other/"));
     expect((await dray.run(["-c", "changed.yaml", "status"])).stderr).toContain("has another configuration (revision ");

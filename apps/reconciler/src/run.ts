@@ -74,7 +74,9 @@ export const reconcileAndAppend = Effect.fnUntraced(function* (
         Effect.asVoid(log.append([toNewEvent({ _tag: "ReconciliationStarted", reconciliation, scope })])),
       onDifferences: Effect.fnUntraced(function* (reconciliation, found) {
         // Parked is reported as parked: asking again would not wake it.
-        const events = found.filter(({ parked }) => !parked).map((one) => toNewEvent(driftOf(reconciliation, one)));
+        const events = found
+          .filter(({ parked }) => !parked)
+          .map((one) => toNewEvent(driftOf(reconciliation, one, scope)));
         for (let n = 0; n < events.length; n += EVENTS_AT_ONCE) yield* log.append(events.slice(n, n + EVENTS_AT_ONCE));
         for (const { target, kind } of found) metrics.drift.add(1, { target, kind });
       }),
@@ -121,10 +123,15 @@ const wholeTargets = (config: Config, { kind, target, route }: ReconciliationSco
     ? targetsOf(config).filter((name) => target === undefined || name === target)
     : [];
 
-const driftOf = (reconciliation: string, { parked: _, ...difference }: Difference): DomainEvent => ({
+const driftOf = (
+  reconciliation: string,
+  { parked: _, ...difference }: Difference,
+  { backfill }: ReconciliationScope,
+): DomainEvent => ({
   _tag: "DriftFound",
   reconciliation,
   ...difference,
+  backfill,
 });
 
 const toNewEvent = (event: DomainEvent): NewEvent => ({

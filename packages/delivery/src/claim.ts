@@ -1,6 +1,7 @@
-import type { WorkItem } from "@drayage/domain";
+import { BACKFILL_PRIORITY_MAX, type WorkItem } from "@drayage/domain";
 import { named } from "@drayage/event-log";
 import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
+import { type ControlRow, mayBackfill, readControl, toControl } from "./control.ts";
 import { depthOf } from "./depth.ts";
 import { CANDIDATES_PER_CLAIM, CLAIM_MOST, DUE_BATCH_MOST, LINEAGE_MOST } from "./limits.ts";
 import { LOST } from "./lost.ts";
@@ -32,16 +33,17 @@ export const claim = async (db: QueryExecutorProvider, options: ClaimOptions): P
   const limit = Math.min(Math.max(0, Math.trunc(options.limit)), CLAIM_MOST);
   if (limit === 0) return { items: [], after: options.after };
   const { rows: control } = await turnOver(options.target).execute(db);
-  if (control[0]?.paused === true) return { items: [], after: options.after };
-  const { rows } = await take({ ...options, limit }).execute(db);
+  const said = toControl(control[0]);
+  if (said.paused) return { items: [], after: options.after };
+  const { rows } = await take({ ...options, limit }, mayBackfill(said)).execute(db);
   const items = rows.toSorted((a, b) => a.place - b.place).map(toItem);
   // Fewer turns than asked for: the end of the alphabet was reached, begin again.
   const [first] = rows;
   return { items, after: first !== undefined && first.turns >= limit ? (first.last_turn ?? "") : "" };
 };
 
-/** What became due is ready; what was leased too long is lost. Says whether a person paused the target. */
-const turnOver = (target: string): RawBuilder<{ paused: boolean }> => sql`${named("turn_over")}
+/** What became due is ready; what was leased too long is lost. Says what a person said of the target. */
+const turnOver = (target: string): RawBuilder<ControlRow> => sql`${named("turn_over")}
   with due as (
     update delivery set waiting = false where id in (
       select id from delivery where target = ${target} and state = 'pending' and waiting and due_at <= now()
@@ -51,14 +53,18 @@ const turnOver = (target: string): RawBuilder<{ paused: boolean }> => sql`${name
       select id from delivery where target = ${target} and state = 'leased' and lease_until <= now()
       order by lease_until limit ${sql.lit(DUE_BATCH_MOST)} for update skip locked)
   )
-  select exists (select 1 from target_control where target = ${target} and paused_at is not null) as paused`;
+  ${readControl(target)}`;
 
 /** How many are wanted is written into the statement: a plan for any number would be one for a tenth of the table. Few numbers occur. */
-const take = ({ target, worker, limit, leaseMs, after, patient }: ClaimOptions): RawBuilder<ClaimRow> => {
-  const ready = sql`target = ${target} and state = 'pending' and not waiting`;
+const take = (
+  { target, worker, limit, leaseMs, after, patient }: ClaimOptions,
+  withBackfill: boolean,
+): RawBuilder<ClaimRow> => {
+  const above = withBackfill ? sql`` : sql`and priority > ${sql.lit(BACKFILL_PRIORITY_MAX)}`;
+  const ready = sql`target = ${target} and state = 'pending' and not waiting ${above}`;
   const most = sql.lit(limit);
   const mostPatient = sql.lit(Math.trunc(patient));
-  return sql<ClaimRow>`${named(`claim_${limit}_${Math.trunc(patient)}`)}
+  return sql<ClaimRow>`${named(`claim_${limit}_${Math.trunc(patient)}${withBackfill ? "" : "_news"}`)}
   with recursive top as (
     select priority from delivery where ${ready} order by priority desc limit 1
   ), turn (repository, n) as (

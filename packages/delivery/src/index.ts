@@ -17,7 +17,7 @@ export { lead } from "./leadership.ts";
 export { type MemoryDeliveries, makeMemoryDeliveries } from "./memory/memory-deliveries.ts";
 export { deliveryMigrations } from "./migrations.ts";
 export { discardParked, type ParkedRequest, retryParked, type WasParked } from "./parked.ts";
-export { type PauseRequest, pauseTarget, readPaused, resumeTarget } from "./pause.ts";
+export { type PauseRequest, pauseTarget, readPaused, resumeTarget, setBackfillWindow } from "./pause.ts";
 export { makePostgresBus, postgresBusLayer } from "./postgres-bus.ts";
 export { type DeliveryFilter, type DeliveryView, readDeliveries, readImage } from "./read.ts";
 export {

@@ -32,6 +32,9 @@ export const CANDIDATES_PER_CLAIM = 4;
 /** Registries in a row that feed each other, as far as they are followed. Longer rings have not been seen; one would only copy once too often. */
 export const LINEAGE_MOST = 8;
 
+/** Takes minutes where most images take seconds. */
+export const HUGE_BYTES_MIN = 1024 ** 3;
+
 /** Items of one claim. More would hold leases that nobody works on. */
 export const CLAIM_MOST = 100;
 

@@ -110,6 +110,23 @@ create table target_control (
   paused_at timestamptz
 )`;
 
+/** When backfill may begin, as a person said: not at all for now, or in a window (`Window` of the domain). */
+const BACKFILL_CONTROL = `
+alter table target_control
+  add column backfill_paused_at timestamptz,
+  add column window_from smallint,
+  add column window_until smallint,
+  add column window_zone text,
+  add check ((window_from is null) = (window_until is null) and (window_from is null) = (window_zone is null))`;
+
+/** Repositories of a target whose last copied image was huge (`huge.ts`). Few: it is looked into by every request. */
+const HUGE = `
+create table huge_repository (
+  target text not null,
+  repository text not null,
+  primary key (target, repository)
+)`;
+
 /** The tables of this package, for `layerDatabase({ migrations })`. Forward only; a step is never changed. */
 export const deliveryMigrations: Migrations = {
   "delivery/0001": {
@@ -124,5 +141,10 @@ export const deliveryMigrations: Migrations = {
   },
   "delivery/0003": {
     up: async (db) => void (await sql.raw(TARGET_CONTROL).execute(db)),
+  },
+  "delivery/0004": {
+    up: async (db) => {
+      for (const statement of [BACKFILL_CONTROL, HUGE]) await sql.raw(statement).execute(db);
+    },
   },
 };

@@ -64,8 +64,10 @@ export const makePostgresFixture = (database: DatabaseShape): BusFixture => {
       Effect.map((discarded) => discarded.length),
       Effect.orDie,
     ),
-    pause: (target) => changed(pauseTarget({ target, why: "test", actor: "user:test" })),
-    resume: (target) => changed(resumeTarget({ target, why: "test", actor: "user:test" })),
+    pause: (target, what) =>
+      changed(pauseTarget({ target, backfill: what === "backfill", why: "test", actor: "user:test" })),
+    resume: (target, what) =>
+      changed(resumeTarget({ target, backfill: what === "backfill", why: "test", actor: "user:test" })),
     outcomes: outcomesOf(database),
     rows: Effect.promise(async () => {
       const { rows } = await sql<RowView>`

@@ -1,3 +1,4 @@
+import { BACKFILL_PRIORITY_MAX } from "@drayage/domain";
 import { type QueryExecutorProvider, sql } from "kysely";
 
 /** The books of one target in figures. */
@@ -9,13 +10,15 @@ export interface TargetSummary {
   readonly leased: number;
   /** Of the backlog: failed at least once since the last success. */
   readonly failing: number;
+  /** Of the backlog: what goes behind everything else. No lag. */
+  readonly backfill: number;
   /** Waiting for a second proof of absence. */
   readonly confirming: number;
   readonly parked: number;
   /** Tags that another source wants as well. */
   readonly rivals: number;
   readonly owned: number;
-  /** When the oldest request of the backlog was recorded; undefined: no backlog. The lag is its age. */
+  /** When the oldest request of the backlog was recorded, backfill left out; undefined: there is none. The lag is its age. */
   readonly oldestRequestAt?: Date | undefined;
   readonly lastSuccessAt?: Date | undefined;
 }
@@ -31,11 +34,12 @@ export const readTargets = async (db: QueryExecutorProvider): Promise<ReadonlyAr
       (count(*) filter (where behind))::int as backlog,
       (count(*) filter (where state = 'leased'))::int as leased,
       (count(*) filter (where behind and last_error is not null))::int as failing,
+      (count(*) filter (where behind and priority <= ${sql.lit(BACKFILL_PRIORITY_MAX)}))::int as backfill,
       (count(*) filter (where confirming))::int as confirming,
       (count(*) filter (where state = 'parked'))::int as parked,
       (count(*) filter (where rival is not null))::int as rivals,
       (count(*) filter (where held_digest is not null))::int as owned,
-      min(requested_at) filter (where behind) as oldest_request_at,
+      min(requested_at) filter (where behind and priority > ${sql.lit(BACKFILL_PRIORITY_MAX)}) as oldest_request_at,
       max(last_success_at) as last_success_at
     from d group by target order by target`.execute(db);
   return rows.map(({ oldest_request_at, last_success_at, ...counts }) => ({
@@ -49,6 +53,7 @@ interface Row {
   readonly backlog: number;
   readonly leased: number;
   readonly failing: number;
+  readonly backfill: number;
   readonly confirming: number;
   readonly parked: number;
   readonly rivals: number;

@@ -51,6 +51,7 @@ it.live("targets are summed up", () =>
       backlog: 2, // v3 and v5: a parked one and one that waits for proof are counted apart
       leased: 0,
       failing: 1,
+      backfill: 0,
       confirming: 1,
       parked: 1,
       rivals: 1,

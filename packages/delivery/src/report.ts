@@ -3,6 +3,7 @@ import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
 import type { Outcome } from "./bus.ts";
 import { wakeTarget } from "./channel.ts";
 import { storable } from "./events.ts";
+import { learnWeight } from "./huge.ts";
 import { isCurrent } from "./lease.ts";
 import { MANIFESTS_MOST, NEWS_WAIT_MOST_MS } from "./limits.ts";
 
@@ -18,6 +19,7 @@ export const reportWithin = async (trx: QueryExecutorProvider, item: WorkItem, o
     where ${isCurrent(item)} returning d.state, d.waiting`.execute(trx);
   const [row] = rows;
   if (row === undefined) return false;
+  await learnWeight(trx, item, outcome);
   if (row.state === "pending" && !row.waiting) await wakeTarget(trx, item.target);
   return true;
 };

@@ -4,6 +4,7 @@ import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
 import { wakeTarget } from "./channel.ts";
 import { coalesce } from "./coalesce.ts";
 import { depthToNumber } from "./depth.ts";
+import { lessForHuge } from "./huge.ts";
 import { NEWS_WAIT_MOST_MS } from "./limits.ts";
 import { toSource } from "./rows.ts";
 
@@ -79,7 +80,10 @@ const upsert = (
 ): RawBuilder<{ written: number }> => sql`${named(name)}
   with written as (insert into delivery as d (target, repository, tag, source_registry, source_repository, source_tag, route, requested,
     depth, priority, requested_at, since_claim_news, state)
-  select asked.*, 'pending' from ${columns(wave)} as asked
+  select target, repository, tag, source_registry, source_repository, source_tag, route, requested, depth,
+    priority - ${lessForHuge(sql`asked.target`, sql`asked.repository`)}, requested_at, news, 'pending'
+  from ${columns(wave)} as asked (target, repository, tag, source_registry, source_repository, source_tag, route,
+    requested, depth, priority, requested_at, news)
   on conflict (target, repository, tag) do update set
     source_registry = excluded.source_registry, source_repository = excluded.source_repository,
     source_tag = excluded.source_tag, route = excluded.route,

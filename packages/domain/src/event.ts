@@ -67,6 +67,8 @@ export interface DriftFound {
   readonly wanted?: Digest | undefined;
   readonly held?: Digest | undefined;
   readonly reconciliation: string;
+  /** Found by the first comparison of a target, or asked for as a backfill: it waits for everything else. */
+  readonly backfill?: boolean | undefined;
 }
 
 export interface SourceTag {
@@ -144,6 +146,8 @@ export interface ReconciliationScope {
   readonly route?: string | undefined;
   /** Source repository of a rescan. */
   readonly repository?: string | undefined;
+  /** What it finds goes behind everything else. */
+  readonly backfill?: boolean | undefined;
 }
 export type ReconciliationEvent = ReconciliationStarted | ReconciliationCompleted;
 
@@ -186,11 +190,14 @@ export interface DeliveryDiscarded {
 export interface TargetPaused {
   readonly _tag: "TargetPaused";
   readonly target: string;
+  /** Only its backfill. */
+  readonly backfill?: boolean | undefined;
   readonly why: string;
 }
 export interface TargetResumed {
   readonly _tag: "TargetResumed";
   readonly target: string;
+  readonly backfill?: boolean | undefined;
   readonly why: string;
 }
 /** Every name at the target that was asked for after a position is looked at again, as both sides are now (never an old digest). */

@@ -19,6 +19,11 @@ const PRIORITY: Readonly<Record<Route["priority"], number>> = { low: 10, normal:
 /** Repairs wait for news of the same priority, since a full reconciliation may find very many, but do not wait for lower routes. */
 const DRIFT_BEHIND = 5;
 
+/** What a first comparison asks for: behind all news and all repairs, whatever their route. */
+const BACKFILL: typeof PRIORITY = { low: 1, normal: 2, high: 3 };
+/** Nothing above it is backfill, and all that is not is above it. What is known to be huge has one less (packages/delivery). */
+export const BACKFILL_PRIORITY_MAX = 3;
+
 const NOTHING: FanOut = { deliveries: [], rescans: [], referrers: [], replays: [], unmappable: [] };
 
 /**
@@ -161,7 +166,7 @@ const repair = ({ compiled, position, recordedAt }: At, event: DriftFound): FanO
     route: event.route,
     position,
     depth: DRIFT_DEPTH[event.kind],
-    priority: PRIORITY[route.route.priority] - DRIFT_BEHIND,
+    priority: event.backfill === true ? BACKFILL[route.route.priority] : PRIORITY[route.route.priority] - DRIFT_BEHIND,
     requestedAt: recordedAt,
     wakesParked: false,
   };

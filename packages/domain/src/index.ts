@@ -6,7 +6,7 @@ export * from "./delivery.ts";
 export * from "./drift.ts";
 export { isEcho } from "./echo.ts";
 export * from "./event.ts";
-export { type FanOut, fanOut } from "./fan-out.ts";
+export { BACKFILL_PRIORITY_MAX, type FanOut, fanOut } from "./fan-out.ts";
 export * from "./guard.ts";
 export type { Json, JsonObject } from "./json.ts";
 export { compileGlobs, globsProblem, type Matcher, matchesAny, tagSelectionProblem } from "./match.ts";
@@ -29,6 +29,7 @@ export {
 export { subjectOf } from "./subject.ts";
 export * from "./target-state.ts";
 export { PLACEHOLDERS, type Placeholder, parseTemplate, type Template, type TemplateProblem } from "./template.ts";
+export { isWithin, parseWindow, type Window, windowText } from "./window.ts";
 export {
   decodeEvent,
   type EncodedEvent,

@@ -72,6 +72,7 @@ const events: { readonly [T in DomainEvent["_tag"]]: fc.Arbitrary<Extract<Domain
     wanted: maybe(hash),
     held: maybe(hash),
     reconciliation: text,
+    backfill: maybe(fc.boolean()),
   }),
   ReplicationSucceeded: fc.record({
     _tag: is("ReplicationSucceeded"),
@@ -115,8 +116,8 @@ const events: { readonly [T in DomainEvent["_tag"]]: fc.Arbitrary<Extract<Domain
   ConfigurationApplied: fc.record({ _tag: is("ConfigurationApplied"), revision: text }),
   DeliveryRetried: fc.record({ _tag: is("DeliveryRetried"), target: text, repository, tag, why: text }),
   DeliveryDiscarded: fc.record({ _tag: is("DeliveryDiscarded"), target: text, repository, tag, why: text }),
-  TargetPaused: fc.record({ _tag: is("TargetPaused"), target: text, why: text }),
-  TargetResumed: fc.record({ _tag: is("TargetResumed"), target: text, why: text }),
+  TargetPaused: fc.record({ _tag: is("TargetPaused"), target: text, backfill: maybe(fc.boolean()), why: text }),
+  TargetResumed: fc.record({ _tag: is("TargetResumed"), target: text, backfill: maybe(fc.boolean()), why: text }),
   ReplayRequested: fc.record({
     _tag: is("ReplayRequested"),
     target: text,

@@ -94,6 +94,7 @@ const scope = z.object({
   target: z.string().optional(),
   route: z.string().optional(),
   repository: z.string().optional(),
+  backfill: z.boolean().optional(),
 });
 const drift = z.enum(["missing", "different", "extra", "incomplete", "conflict", "unrouted"]);
 const deletion = { target: z.string(), repository, tag, digest: digest.optional(), why: z.string() };
@@ -149,6 +150,7 @@ const SCHEMAS: Schemas = {
     wanted: digest.optional(),
     held: digest.optional(),
     reconciliation: z.string(),
+    backfill: z.boolean().optional(),
   }),
   ReplicationSucceeded: z.object({
     _tag: z.literal("ReplicationSucceeded"),
@@ -195,8 +197,18 @@ const SCHEMAS: Schemas = {
     tag,
     why: z.string(),
   }),
-  TargetPaused: z.object({ _tag: z.literal("TargetPaused"), target: z.string(), why: z.string() }),
-  TargetResumed: z.object({ _tag: z.literal("TargetResumed"), target: z.string(), why: z.string() }),
+  TargetPaused: z.object({
+    _tag: z.literal("TargetPaused"),
+    target: z.string(),
+    backfill: z.boolean().optional(),
+    why: z.string(),
+  }),
+  TargetResumed: z.object({
+    _tag: z.literal("TargetResumed"),
+    target: z.string(),
+    backfill: z.boolean().optional(),
+    why: z.string(),
+  }),
   ReplayRequested: z.object({
     _tag: z.literal("ReplayRequested"),
     target: z.string(),

@@ -36,8 +36,10 @@ const FAILURE =
 const DELETION = { ...TARGET, digest: optional("digest that the tag has"), why: "one line" };
 const RECONCILIATION = {
   reconciliation: "its id, also the `correlationid` of the drift that it found",
-  scope: "`{kind, target?, route?, repository?}`: kind is `full`, `changed` or `rescan`",
+  scope: "`{kind, target?, route?, repository?, backfill?}`: kind is `full`, `changed` or `rescan`",
 };
+
+const ONLY_BACKFILL = optional("true: its backfill alone");
 
 const REFERENCE: Reference = {
   ImagePushed: {
@@ -92,6 +94,7 @@ const REFERENCE: Reference = {
       wanted: optional("digest at the source"),
       held: optional("digest at the target"),
       reconciliation: "id of the reconciliation",
+      backfill: optional("true: it waits for everything else"),
     },
   },
   ReplicationSucceeded: {
@@ -144,11 +147,11 @@ const REFERENCE: Reference = {
   },
   TargetPaused: {
     when: "somebody paused a target: no new work begins there",
-    data: { target: TARGET.target, why: "the reason that was given" },
+    data: { target: TARGET.target, backfill: ONLY_BACKFILL, why: "the reason that was given" },
   },
   TargetResumed: {
     when: "somebody resumed a target",
-    data: { target: TARGET.target, why: "the reason that was given" },
+    data: { target: TARGET.target, backfill: ONLY_BACKFILL, why: "the reason that was given" },
   },
   ReplayRequested: {
     when: "somebody asked to look again at all that was asked of a target since a position",

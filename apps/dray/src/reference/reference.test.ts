@@ -40,6 +40,7 @@ describe("the reference", () => {
       "discard",
       "pause",
       "resume",
+      "backfill",
       "replay",
       "config check",
       "config schema",

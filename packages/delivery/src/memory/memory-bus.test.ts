@@ -16,8 +16,8 @@ deliveryBusContract(
       referrers: (target, requests) => Effect.sync(() => deliveries.referrers(target, requests)),
       retryParked: Effect.sync(() => deliveries.retryParked()),
       discardParked: Effect.sync(() => deliveries.discardParked()),
-      pause: (target) => Effect.sync(() => deliveries.pause(target)),
-      resume: (target) => Effect.sync(() => deliveries.resume(target)),
+      pause: (target, what) => Effect.sync(() => deliveries.pause(target, what)),
+      resume: (target, what) => Effect.sync(() => deliveries.resume(target, what)),
       outcomes: Effect.sync(() => deliveries.events()),
       rows: Effect.sync(() =>
         deliveries.rows().map(({ state, requested, done, requestedAt }) => ({

@@ -1,4 +1,11 @@
-import { type Ancestor, checkGuard, type Guard, type OutcomeEvent, type WorkItem } from "@drayage/domain";
+import {
+  type Ancestor,
+  BACKFILL_PRIORITY_MAX,
+  checkGuard,
+  type Guard,
+  type OutcomeEvent,
+  type WorkItem,
+} from "@drayage/domain";
 import type { Digest } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import type * as PubSub from "effect/PubSub";
@@ -6,6 +13,7 @@ import * as Stream from "effect/Stream";
 import { type DeliveryBus, LeaseLost } from "../bus.ts";
 import { nameOf } from "../coalesce.ts";
 import { depthOf } from "../depth.ts";
+import { isHuge } from "../huge.ts";
 import { CLAIM_MOST, GUARD_WINDOW_MOST_MS, INTENDED_MOST, LINEAGE_MOST } from "../limits.ts";
 import { makePatience } from "../patience.ts";
 import { pick } from "./pick.ts";
@@ -26,6 +34,9 @@ export interface MemoryState {
   readonly events: Array<OutcomeEvent>;
   readonly deletions: Array<Deletion>;
   readonly paused: Set<string>;
+  readonly backfillPaused: Set<string>;
+  /** Target and repository, as `nameOf` without a tag. */
+  readonly huge: Set<string>;
   readonly now: () => number;
   readonly wake: (target: string) => void;
 }
@@ -58,7 +69,11 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
         }
         if (state.paused.has(target)) return [];
         const ready = [...state.rows.values()].filter(
-          (row) => row.target === target && row.state === "pending" && row.dueAt <= now,
+          (row) =>
+            row.target === target &&
+            row.state === "pending" &&
+            row.dueAt <= now &&
+            (row.priority > BACKFILL_PRIORITY_MAX || !state.backfillPaused.has(target)),
         );
         const { picked, after } = pick(ready, {
           limit: Math.min(limit, CLAIM_MOST),
@@ -90,7 +105,12 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
       whileOurs(item, 0, (row) => {
         const next = settle(row, outcome, state.now());
         put(next);
-        if (outcome._tag !== "Confirming") state.events.push(outcome.event);
+        if (outcome._tag !== "Confirming") {
+          state.events.push(outcome.event);
+          const huge = isHuge(outcome.event);
+          if (huge === true) state.huge.add(placeOf(row));
+          if (huge === false) state.huge.delete(placeOf(row));
+        }
         if (next.state === "pending" && next.dueAt <= state.now()) state.wake(row.target);
       }),
     release: (item, at) =>
@@ -140,6 +160,9 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
       ),
   };
 };
+
+export const placeOf = ({ target, repository }: Pick<Row, "target" | "repository">): string =>
+  `${target}\n${repository}`;
 
 /** Twin of `LINEAGE` in `claim.ts`. */
 const lineageOf = (state: MemoryState, row: Row): ReadonlyArray<Ancestor> | undefined => {

@@ -5,8 +5,9 @@ import type { Adoption } from "../adopt-equal.ts";
 import type { DeliveryBus } from "../bus.ts";
 import { coalesce, nameOf, sameSource } from "../coalesce.ts";
 import { depthToNumber } from "../depth.ts";
+import { HUGE_PRIORITY_LESS } from "../huge.ts";
 import type { NameConflict } from "../upsert.ts";
-import { type MemoryState, makeMemoryBus } from "./memory-bus.ts";
+import { type MemoryState, makeMemoryBus, placeOf } from "./memory-bus.ts";
 import { newRow, type Row } from "./row.ts";
 import { ask, discard } from "./transitions.ts";
 
@@ -26,8 +27,8 @@ export interface MemoryDeliveries {
   /** As `discardParked`, without the event. Returns how many. */
   readonly discardParked: () => number;
   /** As `pauseTarget` and `resumeTarget`, without the event. */
-  readonly pause: (target: string) => boolean;
-  readonly resume: (target: string) => boolean;
+  readonly pause: (target: string, what?: "backfill") => boolean;
+  readonly resume: (target: string, what?: "backfill") => boolean;
   /** Every row as it is now. */
   readonly rows: () => ReadonlyArray<Row>;
   /** Outcomes in the order of their reports. */
@@ -47,6 +48,8 @@ export const makeMemoryDeliveries = (options: {
       events: [],
       deletions: [],
       paused: new Set(),
+      backfillPaused: new Set(),
+      huge: new Set(),
       now,
       wake: (target) => void PubSub.publishUnsafe(wakes, target),
     };
@@ -76,13 +79,14 @@ export const makeMemoryDeliveries = (options: {
         for (const row of parked) state.rows.set(row.id, discard(row));
         return parked.length;
       },
-      pause: (target) => {
-        const isNew = !state.paused.has(target);
-        state.paused.add(target);
+      pause: (target, what) => {
+        const paused = what === "backfill" ? state.backfillPaused : state.paused;
+        const isNew = !paused.has(target);
+        paused.add(target);
         return isNew;
       },
-      resume: (target) => {
-        const wasPaused = state.paused.delete(target);
+      resume: (target, what) => {
+        const wasPaused = (what === "backfill" ? state.backfillPaused : state.paused).delete(target);
         if (wasPaused) state.wake(target);
         return wasPaused;
       },
@@ -97,7 +101,9 @@ const WAKES_KEPT = 256;
 const isFree = (row: Row): boolean =>
   row.held === undefined && row.intended.length === 0 && (row.state === "idle" || row.state === "parked");
 
-const writeOne = (state: MemoryState, request: DeliveryRequest, takeOver: boolean): NameConflict | undefined => {
+const writeOne = (state: MemoryState, given: DeliveryRequest, takeOver: boolean): NameConflict | undefined => {
+  const less = state.huge.has(placeOf(given)) ? HUGE_PRIORITY_LESS : 0;
+  const request = { ...given, priority: given.priority - less };
   const row = [...state.rows.values()].find((each) => nameOf(each) === nameOf(request));
   const depth = depthToNumber(request.depth);
   if (row === undefined) {

@@ -1,10 +1,12 @@
+import { BACKFILL_PRIORITY_MAX } from "@drayage/domain";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import * as Stream from "effect/Stream";
 import { describe, expect } from "vitest";
+import { HUGE_BYTES_MIN } from "../limits.ts";
 import { cases } from "./cases.ts";
 import { claimNames, claimOne, type MakeFixture, takeOne } from "./fixture.ts";
-import { digestNumber, sampleRequest, succeeded } from "./samples.ts";
+import { digestNumber, sampleRequest, succeeded, weighing } from "./samples.ts";
 
 export const claimingContract = (make: MakeFixture): void => {
   describe("requests and claims", () => {
@@ -137,6 +139,41 @@ export const claimingContract = (make: MakeFixture): void => {
         { source: at("b"), owned: [] },
         { source: at("a"), owned: [digestNumber(1)] },
       ]);
+    });
+
+    it("gives backfill behind news and repairs, in its turn, and not while it is paused", function* (fixture) {
+      const backfill = Array.from({ length: 20 }, (_, i) =>
+        sampleRequest(`old${i}:v1`, i + 1, { priority: BACKFILL_PRIORITY_MAX, wakesParked: false }),
+      );
+      const repair = sampleRequest("drift:v1", 60, { priority: BACKFILL_PRIORITY_MAX + 2, wakesParked: false });
+      yield* fixture.request([...backfill, repair, sampleRequest("fresh:v1", 70)]);
+      expect(yield* fixture.pause("east", "backfill")).toBe(true);
+      expect(yield* claimNames(fixture, 10)).toEqual(["fresh:v1", "drift:v1"]);
+      expect(yield* claimNames(fixture, 10)).toEqual([]);
+      yield* fixture.request([sampleRequest("old7:v1", 80)]); // a push of what waits is news
+      expect(yield* claimNames(fixture, 10)).toEqual(["old7:v1"]);
+      expect(yield* fixture.resume("east", "backfill")).toBe(true);
+      const news = Array.from({ length: 40 }, (_, i) => sampleRequest(`new${i}:v1`, 100 + i));
+      yield* fixture.request(news);
+      const order: Array<string> = [];
+      for (let claim = 0; claim < 24; claim++) order.push(...(yield* claimNames(fixture, 1)));
+      const old = order.filter((name) => name.startsWith("old"));
+      expect(old.length).toBeGreaterThanOrEqual(2); // live events flow, and backfill goes on
+      expect(old.length).toBeLessThanOrEqual(4);
+    });
+
+    it("gives small before huge, by what the last copy of a repository weighed, and huge its turn", function* (fixture) {
+      yield* fixture.request([sampleRequest("model:v1", 1), sampleRequest("web:v1", 2)]);
+      const model = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(model, weighing(model, HUGE_BYTES_MIN)));
+      const web = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(web, weighing(web, HUGE_BYTES_MIN - 1)));
+      const small = Array.from({ length: 20 }, (_, i) => sampleRequest(`web:s${i}`, 20 + i));
+      yield* fixture.request([sampleRequest("model:v2", 10), ...small, sampleRequest("low:v1", 9, { priority: 10 })]);
+      const order: Array<string> = [];
+      for (let claim = 0; claim < 20; claim++) order.push(...(yield* claimNames(fixture, 1)));
+      expect(order[0]).toBe("web:s0");
+      expect(order).toContain("model:v2"); // one in eight waits longest
     });
 
     it("wakes whoever waits for work of the target", function* (fixture) {

@@ -18,8 +18,8 @@ export interface BusFixture {
   /** Gives all that is parked up. Returns how many. */
   readonly discardParked: Effect.Effect<number>;
   /** As `pauseTarget` and `resumeTarget`. */
-  readonly pause: (target: string) => Effect.Effect<boolean>;
-  readonly resume: (target: string) => Effect.Effect<boolean>;
+  readonly pause: (target: string, what?: "backfill") => Effect.Effect<boolean>;
+  readonly resume: (target: string, what?: "backfill") => Effect.Effect<boolean>;
   /** Every outcome event so far, in the order of the reports. */
   readonly outcomes: Effect.Effect<ReadonlyArray<OutcomeEvent>>;
   /** The rows, in the order of their making. */

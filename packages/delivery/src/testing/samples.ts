@@ -67,6 +67,12 @@ export const succeeded = (
   held,
   manifests,
 });
+/** A copy of so many bytes. */
+export const weighing = (item: WorkItem, bytes: number): Outcome => {
+  const outcome = succeeded(item);
+  if (outcome._tag !== "Succeeded") return outcome;
+  return { ...outcome, event: { ...outcome.event, bytes: { ...NONE, copied: bytes } } };
+};
 export const skipped = (item: WorkItem, reason: string): Outcome => ({
   _tag: "Skipped",
   event: { _tag: "ReplicationSkipped", ...about(item), reason },
