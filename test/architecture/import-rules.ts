@@ -56,8 +56,11 @@ export const IMPORT_RULES: ReadonlyArray<ImportRule> = [
     wrong: "@drayage/domain",
   },
   {
-    why: "Google's libraries are known to their adapter alone, and are loaded when they are needed",
-    files: (path) => !isTestFile(path) && !path.startsWith("packages/ar-adapter/"),
+    why: "Google's libraries are known to their adapter and to the bus alone, and are loaded when they are needed",
+    files: (path) =>
+      !isTestFile(path) &&
+      !path.startsWith("packages/ar-adapter/") &&
+      !path.startsWith("packages/delivery/src/pubsub/"),
     never: GOOGLE,
     wrong: "google-auth-library",
   },

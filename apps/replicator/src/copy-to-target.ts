@@ -1,5 +1,5 @@
 import type { Outcome } from "@drayage/delivery";
-import { decide, type Route, type WorkItem } from "@drayage/domain";
+import { decide, type WorkItem, type WorkPolicy } from "@drayage/domain";
 import { type CopyResult, MANIFEST_WRITE_TIMEOUT_MS, type Registry, type Resolved } from "@drayage/oci-core";
 import type { Digest } from "@drayage/oci-core/model";
 import * as Clock from "effect/Clock";
@@ -14,7 +14,7 @@ const HELD_TRUST_MS = 10_000;
 export interface Copying {
   readonly context: Replicate;
   readonly item: WorkItem;
-  readonly route: Route;
+  readonly route: WorkPolicy;
   readonly source: Registry;
   readonly wanted: Resolved;
   readonly held: Resolved | undefined;

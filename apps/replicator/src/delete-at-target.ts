@@ -1,5 +1,5 @@
 import type { DeliveryBus } from "@drayage/delivery";
-import type { Route, WorkItem } from "@drayage/domain";
+import type { WorkItem, WorkPolicy } from "@drayage/domain";
 import { MANIFEST_WRITE_TIMEOUT_MS, type Registry } from "@drayage/oci-core";
 import type { Digest, Tag } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
@@ -18,7 +18,7 @@ export type Deleted =
 export interface Deletion {
   readonly bus: DeliveryBus;
   readonly item: WorkItem;
-  readonly route: Route;
+  readonly route: WorkPolicy;
   readonly registry: Registry;
   readonly digest: Digest;
   readonly confirmAfterMs: number;

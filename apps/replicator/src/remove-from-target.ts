@@ -1,4 +1,4 @@
-import { decideDeletion, type Route, type WorkItem } from "@drayage/domain";
+import { decideDeletion, type WorkItem, type WorkPolicy } from "@drayage/domain";
 import type { Digest } from "@drayage/oci-core/model";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
@@ -12,7 +12,7 @@ import type { Replicate } from "./replicate.ts";
 interface Removing {
   readonly context: Replicate;
   readonly item: WorkItem;
-  readonly route: Route;
+  readonly route: WorkPolicy;
   /** What the target holds under the tag, and we own. */
   readonly digest: Digest;
   readonly absence: Gone | undefined;

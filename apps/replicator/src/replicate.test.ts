@@ -3,7 +3,7 @@ import { multiPlatform, pushImage, type StrictRegistry, signatureFor } from "@dr
 import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
 import { replicate } from "./replicate.ts";
-import { APP, small, test, type World, wordOf, wordsOf } from "./replicator.test-support.ts";
+import { APP, plainRoute, small, test, type World, wordOf, wordsOf } from "./replicator.test-support.ts";
 
 const [one, two] = [small("one"), small("two")];
 const heldAt = (registry: StrictRegistry, tag: string) => registry.manifest(APP, tag)?.digest;
@@ -45,6 +45,21 @@ describe("a push", () => {
     world.ask(["latest", "v1"]);
     expect(wordsOf(yield* world.settle).toSorted()).toEqual(["copied", "parked conflict"]);
     expect([heldAt(world.target, "latest"), heldAt(world.target, "v1")]).toEqual([two.digest, one.digest]);
+  });
+
+  test("is judged by the rules that came with the item, where some did", {}, function* (world) {
+    yield* world.push(one, "v1");
+    world.ask(["v1"]);
+    yield* world.settle;
+    yield* world.push(two, "v1");
+    world.ask(["v1"]);
+    const item = yield* world.claim;
+    const rules = plainRoute("all", "source", "target");
+    const done = yield* Effect.orDie(
+      replicate({ ...world.context, routeOf: () => undefined }, { ...item, policy: { ...rules, overwrite: "never" } }),
+    );
+    expect(wordOf(done.outcome)).toBe("parked conflict");
+    expect(heldAt(world.target, "v1")).toBe(one.digest);
   });
 
   test("that was a delete and a create is an overwrite, whatever comes first (F4)", {

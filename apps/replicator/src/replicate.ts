@@ -1,5 +1,5 @@
 import type { BusUnavailable, DeliveryBus, LeaseLost, Outcome } from "@drayage/delivery";
-import { attemptOf, decide, nextAttempt, type Route, type WorkItem } from "@drayage/domain";
+import { attemptOf, decide, nextAttempt, type WorkItem, type WorkPolicy } from "@drayage/domain";
 import { type Copier, type CopyProgress, type Registry, type Resolved, wantedAtTarget } from "@drayage/oci-core";
 import * as Cause from "effect/Cause";
 import * as Clock from "effect/Clock";
@@ -30,7 +30,7 @@ export interface Replicate {
   readonly copier: Pick<Copier, "copy">;
   readonly target: Registry;
   readonly registryOf: (name: string) => Registry | undefined;
-  readonly routeOf: (name: string) => Route | undefined;
+  readonly routeOf: (name: string) => WorkPolicy | undefined;
   /** For terminals: what moves right now. */
   readonly onProgress?: ((item: WorkItem, progress: CopyProgress) => void) | undefined;
 }
@@ -50,7 +50,7 @@ const ROUNDS_MOST = 5;
  */
 export const replicate = (context: Replicate, item: WorkItem): Effect.Effect<Done, LeaseLost | BusUnavailable> =>
   Effect.suspend(() => {
-    const route = context.routeOf(item.route);
+    const route = item.policy ?? context.routeOf(item.route);
     const source = context.registryOf(item.source.registry);
     return route === undefined || source === undefined
       ? Effect.succeed(unrouted(item))
@@ -70,7 +70,7 @@ const unrouted = (item: WorkItem): Done => ({
 });
 
 /** Round by round: a tag that moved while we copied is decided upon again, with what we put counted as ours, so that the newest push wins. */
-const act = Effect.fnUntraced(function* (context: Replicate, item: WorkItem, route: Route, source: Registry) {
+const act = Effect.fnUntraced(function* (context: Replicate, item: WorkItem, route: WorkPolicy, source: Registry) {
   let round: Round = { context, route, source, item, ...(yield* observe(item, source, context.target)) };
   for (let count = 1; count <= ROUNDS_MOST; count += 1) {
     const copied: Copied = yield* once(round);
@@ -121,7 +121,7 @@ const once = Effect.fnUntraced(function* (round: Round) {
 });
 
 /** What the target is to hold: not what the source has where the route rewrites indexes. */
-const aimOf = Effect.fnUntraced(function* (item: WorkItem, route: Route, source: Registry, wanted: Resolved) {
+const aimOf = Effect.fnUntraced(function* (item: WorkItem, route: WorkPolicy, source: Registry, wanted: Resolved) {
   const aim = yield* onSource(wantedAtTarget(source, item.source.repository, wanted, route.platforms));
   return aim ?? (yield* noPlatform(item));
 });

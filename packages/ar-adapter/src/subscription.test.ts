@@ -1,31 +1,18 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import type { Incoming, Receipt } from "@drayage/oci-core";
+import { pubSubEmulators, startPubSubEmulator } from "@drayage/oci-core/testing";
 import { PubSub } from "@google-cloud/pubsub";
 import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
 import * as Redacted from "effect/Redacted";
+import * as Scope from "effect/Scope";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parseArtifactRegistry } from "./parse.ts";
 import { examineSubscription, subscriptionListener } from "./subscription.ts";
 
-const JAR = "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-0.8.20-all.jar";
 const PROJECT = "acme-prod";
 const IMAGE = "europe-west4-docker.pkg.dev/acme-prod/images/app";
 const PLACE = { host: "europe-west4-docker.pkg.dev", location: "europe-west4", project: PROJECT };
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-
-/** Google's emulator where the Cloud SDK has put it: there is none for npm. */
-const EMULATORS = [JAR].filter((jar) => existsSync(jar));
 
 it("a key that is none ends the listener before anything is asked", async () => {
   const error = await Effect.runPromise(
@@ -44,30 +31,20 @@ it("a key that is none ends the listener before anything is asked", async () => 
   expect(error.message).not.toContain("s3cret");
 });
 
-describe.each(EMULATORS)("a subscription of the emulator %s", (jar) => {
-  let stop = (): void => undefined;
+describe.each(pubSubEmulators())("a subscription of Pub/Sub of the emulator $jar", (program) => {
+  const scope = Effect.runSync(Scope.make());
   let client: PubSub;
 
   beforeAll(async () => {
-    const port = await freePort();
-    const java = spawn("java", ["-Xmx256m", "-jar", jar, "--host=127.0.0.1", `--port=${port}`], { stdio: "ignore" });
-    stop = () => java.kill();
-    await vi.waitUntil(
-      () =>
-        fetch(`http://127.0.0.1:${port}/`).then(
-          ({ ok }) => ok,
-          () => false,
-        ),
-      { timeout: 50_000, interval: 200 },
-    );
-    vi.stubEnv("PUBSUB_EMULATOR_HOST", `127.0.0.1:${port}`);
+    const host = await Effect.runPromise(Scope.provide(startPubSubEmulator(program), scope));
+    vi.stubEnv("PUBSUB_EMULATOR_HOST", host);
     vi.stubEnv("METADATA_SERVER_DETECTION", "none");
     client = new PubSub({ projectId: PROJECT });
   });
   afterAll(async () => {
     await client.close();
     vi.unstubAllEnvs();
-    stop();
+    await Effect.runPromise(Scope.close(scope, Exit.void));
   });
 
   const listenTo = (subscription: string, deliver: (incoming: Incoming) => Receipt) =>

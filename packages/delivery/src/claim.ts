@@ -133,7 +133,8 @@ const LINEAGE = sql`(
   select jsonb_agg(jsonb_build_object('registry', source_registry, 'repository', source_repository, 'tag', source_tag,
     'owned', array_remove(array_append(intended, held_digest), null)) order by n) from hop)`;
 
-interface ClaimRow extends SourceColumns {
+/** The columns of an item. */
+export interface ItemRow extends SourceColumns {
   readonly id: string;
   readonly generation: number;
   readonly target: string;
@@ -155,12 +156,14 @@ interface ClaimRow extends SourceColumns {
     readonly tag: string;
     readonly owned: ReadonlyArray<string>;
   }> | null;
+}
+interface ClaimRow extends ItemRow {
   readonly place: number;
   readonly turns: number;
   readonly last_turn: string | null;
 }
 
-const toItem = (row: ClaimRow): WorkItem => ({
+export const toItem = (row: ItemRow): WorkItem => ({
   delivery: row.id,
   generation: row.generation,
   target: row.target,

@@ -1,5 +1,6 @@
 import type { Digest, RepositoryName, Tag } from "@drayage/oci-core/model";
 import type { SourceTag } from "./event.ts";
+import type { Route } from "./route.ts";
 
 export type Depth = "tag" | "referrers" | "deep";
 
@@ -55,6 +56,9 @@ export interface Ancestor {
   readonly owned: ReadonlyArray<Digest>;
 }
 
+/** What a worker has to know of a route: all but what chose the name. */
+export type WorkPolicy = Omit<Route, "from" | "select" | "to" | "priority">;
+
 /** What a worker is given: everything it must know without reading the log or the database. */
 export interface WorkItem {
   readonly delivery: string;
@@ -83,4 +87,6 @@ export interface WorkItem {
   readonly absentSince?: Date | undefined;
   readonly requestedAt: Date;
   readonly leaseUntil: Date;
+  /** The rules of the route when the item was handed out, where the worker may not have them. Absent: those of its own configuration. */
+  readonly policy?: WorkPolicy | undefined;
 }

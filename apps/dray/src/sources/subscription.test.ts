@@ -1,7 +1,12 @@
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { type ArtifactRegistryServer, startArtifactRegistry } from "@drayage/ar-adapter/testing";
-import { type ImageFixture, image, multiPlatform, pushImage } from "@drayage/oci-core/testing";
+import {
+  type ImageFixture,
+  image,
+  multiPlatform,
+  pubSubEmulators,
+  pushImage,
+  startPubSubEmulator,
+} from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Scope from "effect/Scope";
@@ -9,14 +14,11 @@ import { request } from "undici";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Dray, drayHere, freePort, type Running } from "../dray.test-support.ts";
 
-const JAR = "/usr/lib/google-cloud-sdk/platform/pubsub-emulator/lib/cloud-pubsub-emulator-0.8.20-all.jar";
-/** Google's emulator where the Cloud SDK has put it: there is none for npm. */
-const EMULATORS = [JAR].filter((jar) => existsSync(jar));
 const SOON = { timeout: 60_000, interval: 50 };
 const TOPIC = "projects/acme-prod/topics/gcr";
 const SUBSCRIPTION = "projects/acme-prod/subscriptions/drayage";
 
-describe.each(EMULATORS)("Artifact Registry to another region, by a subscription of the emulator %s", (jar) => {
+describe.each(pubSubEmulators())("Artifact Registry to another region, by the emulator $jar", (program) => {
   const cleaners: Array<() => Promise<void>> = [];
   let emulator: string;
   let eu: ArtifactRegistryServer;
@@ -43,13 +45,7 @@ describe.each(EMULATORS)("Artifact Registry to another region, by a subscription
   beforeAll(async () => {
     const scope = await Effect.runPromise(Scope.make());
     cleaners.push(() => Effect.runPromise(Scope.close(scope, Exit.void)));
-    emulator = `127.0.0.1:${await freePort()}`;
-    const port = emulator.split(":")[1] ?? "";
-    const java = spawn("java", ["-Xmx256m", "-jar", jar, "--host=127.0.0.1", `--port=${port}`], { stdio: "ignore" });
-    cleaners.push(() => {
-      java.kill();
-      return Promise.resolve();
-    });
+    emulator = await Effect.runPromise(Scope.provide(startPubSubEmulator(program), scope));
     await vi.waitFor(() => rest("PUT", TOPIC, {}), SOON);
     await rest("PUT", SUBSCRIPTION, { topic: TOPIC });
     const starting = Effect.all([

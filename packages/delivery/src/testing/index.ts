@@ -2,4 +2,5 @@
 export { deliveryBusContract } from "./bus-contract.ts";
 export { holdDeliveries, loseConnections, refuseTags, renameDeliveries } from "./faults.ts";
 export type { BusFixture, MakeFixture, RowView } from "./fixture.ts";
+export { type FakeSubscription, type InProcessPubSub, makeInProcessPubSub } from "./in-process-pubsub.ts";
 export * from "./samples.ts";

@@ -22,6 +22,13 @@ export {
 export type { DanglingReference, HeldManifest, Inspection } from "./inspect.ts";
 export { type BlobFixture, type LayerFixture, layer } from "./layers.ts";
 export type { NotificationCounters, NotificationMessage, NotificationOptions, QueuedChange } from "./notifier.ts";
+export {
+  type Emulator,
+  type FoundEmulator,
+  findPubSubEmulator,
+  pubSubEmulators,
+  startPubSubEmulator,
+} from "./pubsub-emulator.ts";
 export { PushError, type Pushed, type PushOptions, pushImage } from "./push-image.ts";
 export { seededBytes, seededNumbers } from "./random.ts";
 export { registryContract, type TestRunner } from "./registry-contract.ts";
