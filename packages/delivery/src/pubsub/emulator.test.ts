@@ -7,7 +7,7 @@ import { testDatabase } from "../postgres.test-support.ts";
 import { deliveryBusContract } from "../testing/index.ts";
 import { applyBus, planBus } from "./apply.ts";
 import { type GooglePubSub, googlePubSubClient, openGooglePubSub } from "./google-client.ts";
-import { makePubSubFixture, newNames, TEST_PROJECT } from "./pubsub.test-support.ts";
+import { CONTRACT_TARGETS, makePubSubFixture, newNames, TEST_PROJECT } from "./pubsub.test-support.ts";
 import { type BusResources, busResources } from "./resources.ts";
 
 it("cannot be reached: that is said, and what was asked", async () => {
@@ -36,7 +36,7 @@ describe.each(pubSubEmulators())("Google Pub/Sub, by the emulator $jar", (emulat
   deliveryBusContract(
     "Pub/Sub emulator, over PostgreSQL",
     Effect.gen(function* () {
-      const names = newNames(["east", "west"]);
+      const names = newNames(CONTRACT_TARGETS);
       for (const each of names) yield* Effect.orDie(apply(busResources(each)));
       return yield* makePubSubFixture(yield* testDatabase, googlePubSubClient(google), names);
     }),

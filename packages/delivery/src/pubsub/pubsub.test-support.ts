@@ -17,6 +17,8 @@ import { busResources } from "./resources.ts";
 
 export const TEST_PROJECT = "acme-ops";
 export const TEST_INSTANCE = "test";
+/** Those that the contract suite has. */
+export const CONTRACT_TARGETS = ["east", "west", "a", "b", "c"] as const;
 let prefixes = 0;
 /** Of one test; nothing of another reaches it. */
 export const newNames = (targets: ReadonlyArray<string>): ReadonlyArray<BusNames> => {
