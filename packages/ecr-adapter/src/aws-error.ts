@@ -51,7 +51,7 @@ export const awsError = (place: Place, cause: unknown): RegistryError => {
   return new RegistryError({
     ...place,
     reason,
-    detail: `${name === "" ? "" : `${name}: `}${text}`.replace(/\s+/g, " ").slice(0, DETAIL_LENGTH_MAX),
+    detail: (text === "" ? name : text).replace(/\s+/g, " ").slice(0, DETAIL_LENGTH_MAX),
     status,
     code: name === "" ? undefined : name,
     requestId,

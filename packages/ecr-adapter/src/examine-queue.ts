@@ -28,18 +28,18 @@ export const examineQueue = (
     }),
     {
       onSuccess: () => [],
-      onFailure: ({ reason, detail }): ReadonlyArray<Finding> => [
+      onFailure: ({ reason, code = "no answer", detail }): ReadonlyArray<Finding> => [
         reason === "denied"
           ? {
               severity: "unknown",
               key: "notifications.queue",
-              what: `whether the queue can be read may not be asked (${detail})`,
+              what: `whether the queue can be read may not be asked (${code}: ${detail})`,
               mend: "Allow sqs:ReceiveMessage and sqs:DeleteMessage on it; with sqs:GetQueueAttributes it can be looked at",
             }
           : {
               severity: "error",
               key: "notifications.queue",
-              what: `the queue cannot be looked at (${detail})`,
+              what: `the queue cannot be looked at (${code}: ${detail})`,
               mend: "Correct its URL, or create it and let an EventBridge rule fill it",
             },
       ],

@@ -143,4 +143,4 @@ const finding = (key: string, what: string, mend: string, severity: Finding["sev
   mend,
 });
 
-const said = ({ detail }: RegistryError): string => `(${detail})`;
+const said = ({ code, detail }: RegistryError): string => `(${code === undefined ? "" : `${code}: `}${detail})`;

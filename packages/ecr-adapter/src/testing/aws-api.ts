@@ -20,7 +20,8 @@ export const awsApi = async (state: EcrState, exchange: Exchange): Promise<Answe
     return exception(403, "MissingAuthenticationTokenException", "the request is not signed");
   const failure = state.failures.get(operation);
   if (failure !== undefined) {
-    state.failures.delete(operation);
+    failure.times -= 1;
+    if (failure.times <= 0) state.failures.delete(operation);
     return exception(failure.status, failure.exception, "as the test wants it");
   }
   const isPublic = target.startsWith("SpencerFrontendService.");

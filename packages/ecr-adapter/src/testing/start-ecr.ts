@@ -62,8 +62,8 @@ export interface Ecr {
   readonly refuseTokens: (status: 401 | 403) => void;
   /** Lifecycle policies by repository. */
   readonly policies: () => ReadonlyMap<string, string>;
-  /** The next AWS call of this name is answered with this exception. */
-  readonly failNext: (operation: string, exception: string, status?: number) => void;
+  /** The next AWS call of this name, or so many, is answered with this exception. Default status 400, once. */
+  readonly failNext: (operation: string, exception: string, status?: number, times?: number) => void;
 }
 
 const UPLOAD_PART_MIN = 5 * 1024 * 1024;
@@ -153,8 +153,8 @@ export const startEcr = (options: EcrPersonality = {}): Effect.Effect<Ecr, never
         if (options.publicAlias === undefined) registry.configure({ auth: authOf(password) });
       },
       policies: () => state.policies,
-      failNext: (operation, exception, status = 400) => {
-        state.failures.set(operation, { exception, status });
+      failNext: (operation, exception, status = 400, times = 1) => {
+        state.failures.set(operation, { exception, status, times });
       },
     };
   });

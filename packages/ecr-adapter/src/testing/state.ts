@@ -17,7 +17,7 @@ export interface EcrState {
   /** `repository@digest` */
   readonly archived: Set<string>;
   readonly calls: Array<string>;
-  readonly failures: Map<string, { readonly exception: string; readonly status: number }>;
+  readonly failures: Map<string, { readonly exception: string; readonly status: number; times: number }>;
   readonly queue: TestQueue;
   readonly registry: () => StrictRegistry;
   /** Makes the event of a change. */
