@@ -3,15 +3,18 @@ import {
   connectRegistry,
   type NotificationReader,
   openApi,
+  type RegistryError,
   type RegistrySettings,
   type RegistryTraits,
+  reauthenticating,
+  reauthenticatingApi,
   renamed,
   STANDARD_TRAITS,
 } from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
 import { outboundHosts } from "./addresses.ts";
 import { makeApi, type RepositoryCreation } from "./api.ts";
-import type { GoogleIdentity } from "./credentials.ts";
+import type { GoogleIdentity, GoogleTokens } from "./credentials.ts";
 import { examineArtifactRegistry } from "./examine.ts";
 import { makeListing, TAGS_LIST_MAX } from "./listing.ts";
 import { inward, outward, type Place } from "./locate.ts";
@@ -48,6 +51,8 @@ export type ArtifactRegistryNotifications =
 /** What only `type: artifact-registry` has in the configuration. */
 export interface ArtifactRegistryOptions extends Place {
   readonly identity: GoogleIdentity;
+  /** Of `identity`. */
+  readonly tokens: GoogleTokens;
   /** Base of the REST API, and nothing below it. */
   readonly api: URL;
   readonly notifications: ArtifactRegistryNotifications;
@@ -61,17 +66,28 @@ export const artifactRegistryAdapter: Adapter<ArtifactRegistryOptions> = {
   traits,
   connect: (settings, options) =>
     Effect.gen(function* () {
-      const { name, auth, network, observe, url } = settings;
+      const { name, network, observe, url } = settings;
+      const { tokens } = options;
+      const { auth } = tokens;
       const all = { ...traits, ...settings.traits };
       // One quota for all registries of a project and region, and for the API (facts/artifact-registry.md 7).
       const quota = {
         name: `artifact-registry ${options.project} ${options.location}`,
         requestsPerSecond: all.requestsPerSecond,
       };
-      const standard = yield* connectRegistry({ ...settings, traits: all, quota: quota.name });
-      const v2 = yield* openApi({ name, auth, network, observe, url, quota });
+      const client = yield* connectRegistry({ ...settings, auth, traits: all, quota: quota.name });
+      const standard = reauthenticating(client, tokens, refusesToken);
+      const v2 = reauthenticatingApi(
+        yield* openApi({ name, auth, network, observe, url, quota }),
+        tokens,
+        refusesToken,
+      );
       const elsewhere = { ...network, endpoint: undefined };
-      const rest = yield* openApi({ name, auth, network: elsewhere, observe, url: options.api, quota });
+      const rest = reauthenticatingApi(
+        yield* openApi({ name, auth, network: elsewhere, observe, url: options.api, quota }),
+        tokens,
+        refusesToken,
+      );
       const api = makeApi(rest, name, options);
       const listing = makeListing(name, options, api, v2);
       const plain = renamed(standard, {
@@ -94,6 +110,9 @@ export const artifactRegistryAdapter: Adapter<ArtifactRegistryOptions> = {
       ? [subscriptionListener({ registry: name, subscription: notifications.subscription, identity })]
       : [],
 };
+
+/** By the registry or its API: what Google's token service refuses has no status, and no other token mends it. Source: facts/artifact-registry.md 3.1. */
+const refusesToken = ({ reason, status }: RegistryError): boolean => reason === "unauthorized" && status === 401;
 
 /** A message names at most a tag and a digest; whatever else hangs on it is no notification. */
 const BYTES_MAX = 64 * 1024;

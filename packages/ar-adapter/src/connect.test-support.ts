@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect";
 import * as Redacted from "effect/Redacted";
 import type * as Scope from "effect/Scope";
 import { type ArtifactRegistryOptions, artifactRegistryAdapter } from "./adapter.ts";
-import { googleAuth } from "./credentials.ts";
+import { googleTokens } from "./credentials.ts";
 import type { ArtifactRegistryServer } from "./testing/index.ts";
 
 /** The adapter at a personality, with its access token. */
@@ -14,13 +14,14 @@ export const connectTo = (
   const { token = server.accessToken, ...more } = options;
   const identity = { _tag: "AccessToken", token: Redacted.make(token) } as const;
   return artifactRegistryAdapter.connect(
-    { name: "eu", url: server.url, auth: googleAuth("eu", identity), traits: { requestsPerSecond: 10_000 } },
+    { name: "eu", url: server.url, auth: [], traits: { requestsPerSecond: 10_000 } },
     {
       host: server.host,
       location: server.location,
       project: server.project,
       api: server.url,
       identity,
+      tokens: googleTokens("eu", identity),
       notifications: { _tag: "None" },
       ...more,
     },

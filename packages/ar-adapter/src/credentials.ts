@@ -1,4 +1,5 @@
-import { type RegistryAuth, RegistryError } from "@drayage/oci-core";
+import { type RegistryAuth, RegistryError, type Renewable } from "@drayage/oci-core";
+import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Redacted from "effect/Redacted";
 import { readServiceAccountKey, type ServiceAccountKey } from "./wire.ts";
@@ -18,18 +19,32 @@ export const GOOGLE_SCOPE = "https://www.googleapis.com/auth/cloud-platform";
 /** Asks for an access token; what it returns is kept and renewed by Google's library five minutes before it runs out. */
 export type AskToken = () => Promise<string | null | undefined>;
 
+/** A new token that is refused as well: it is not its age. So often it is worth another, which costs an exchange with Google. */
+const RENEW_EVERY_MS = 60_000;
+
+/** The bearer of every request, and how to have another before its time. */
+export interface GoogleTokens extends Renewable {
+  readonly auth: Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
+}
+
 /**
- * The bearer of every request. Google's library is loaded when a request first needs it. A token given by the configuration is used as it is. `ask`: where
- * tokens come from instead, for tests.
+ * Google's library is loaded when a request first needs it. A token given by the configuration is used as it is, and nothing renews it. `makeAsk`: where
+ * tokens come from instead, for tests; called again where a token was refused, since what it has made keeps its tokens.
  */
-export const googleAuth = (
+export const googleTokens = (
   registry: string,
   identity: GoogleIdentity,
-  ask: AskToken = askerOf(registry, identity),
-): Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError> => {
-  if (identity._tag === "AccessToken") return Effect.succeed([{ _tag: "Bearer", token: identity.token }]);
+  makeAsk: () => AskToken = () => askerOf(registry, identity),
+): GoogleTokens => {
+  if (identity._tag === "AccessToken") {
+    const auth = Effect.succeed([{ _tag: "Bearer", token: identity.token } as const]);
+    return { auth, generation: () => 0, refused: () => Effect.succeed(false) };
+  }
+  let ask = makeAsk();
+  let generation = 0;
   let held: { readonly text: string; readonly auth: ReadonlyArray<RegistryAuth> } | undefined;
-  return Effect.map(
+  let renewedAt = Number.NEGATIVE_INFINITY;
+  const auth = Effect.map(
     Effect.tryPromise({
       try: async () => {
         const token = await ask();
@@ -39,11 +54,26 @@ export const googleAuth = (
       catch: (cause) => (cause instanceof RegistryError ? cause : noToken(registry, cause)),
     }),
     (text) => {
-      if (held?.text !== text)
+      if (held?.text !== text) {
         held = { text, auth: [{ _tag: "Bearer", token: Redacted.make(text, { label: `${registry} access token` }) }] };
+        generation += 1;
+      }
       return held.auth;
     },
   );
+  return {
+    auth,
+    generation: () => generation,
+    refused: (of) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        if (of !== generation || held === undefined) return true;
+        if (now - renewedAt < RENEW_EVERY_MS) return false;
+        renewedAt = now;
+        held = undefined;
+        ask = makeAsk();
+        return true;
+      }),
+  };
 };
 
 /** The key of a service account, or why the text is none. */

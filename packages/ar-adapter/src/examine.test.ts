@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect";
 import { describe, expect, it } from "vitest";
 import { type ArtifactRegistryOptions, artifactRegistryAdapter } from "./adapter.ts";
 import { connectTo } from "./connect.test-support.ts";
+import { googleTokens } from "./credentials.ts";
 import {
   type ArtifactRegistryServer,
   type ArtifactRegistryServerOptions,
@@ -128,6 +129,7 @@ describe("hosts beside the registry", () => {
     project: "acme-prod",
     api: new URL("https://artifactregistry.googleapis.com"),
     identity: { _tag: "Default" },
+    tokens: googleTokens("eu", { _tag: "Default" }),
     notifications: { _tag: "None" },
     ...more,
   });

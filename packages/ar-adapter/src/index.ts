@@ -4,5 +4,5 @@ export {
   artifactRegistryAdapter,
 } from "./adapter.ts";
 export type { RepositoryCreation } from "./api.ts";
-export { type GoogleIdentity, googleAuth } from "./credentials.ts";
+export { type GoogleIdentity, type GoogleTokens, googleTokens } from "./credentials.ts";
 export type { PushSettings } from "./oidc.ts";

@@ -4,6 +4,7 @@ import {
   proofOf,
   type Registry,
   type RegistryTraits,
+  reauthenticating,
   STANDARD_TRAITS,
 } from "@drayage/oci-core";
 import * as Effect from "effect/Effect";
@@ -19,7 +20,7 @@ import { listOf, repositoriesOf } from "./listing.ts";
 import type { EcrOptions } from "./options.ts";
 import { parseEventBridge } from "./parse.ts";
 import { withinQuotas } from "./quotas.ts";
-import { reauthenticating } from "./reauthenticate.ts";
+import { refusesToken } from "./reauthenticate.ts";
 import { removeOne } from "./remove.ts";
 import { makeTokens } from "./token.ts";
 
@@ -61,7 +62,7 @@ export const ecrAdapter: Adapter<EcrOptions> = {
         auth: tokens.auth,
         traits: { ...traits, ...(options.isPublic ? PUBLIC_TRAITS : {}), ...settings.traits },
       });
-      const content = acceptingEqual(reauthenticating(plain, tokens));
+      const content = acceptingEqual(reauthenticating(plain, tokens, refusesToken));
       const registry = byApi(yield* mountingWhereAllowed(content, api), settings.name, api);
       const examine = examineEcr(settings.name, api, options, examineQueue(settings, options));
       const examined = { ...registry, powers: { ...registry.powers, examine } };

@@ -7,6 +7,9 @@ import type { CreateRepositories, EcrOptions } from "./options.ts";
 import { privateCalls } from "./private-calls.ts";
 import { publicCalls } from "./public-calls.ts";
 
+/** The call that gives tokens: what it refuses, no other token mends. */
+export const TOKEN_CALL = "GetAuthorizationToken";
+
 /** Base64 of `AWS:password` (private), or a bearer token (public). */
 export interface EcrToken {
   readonly value: string;

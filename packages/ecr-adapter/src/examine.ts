@@ -1,9 +1,8 @@
 import type { Examine, Finding, RegistryError, RegistryUse } from "@drayage/oci-core";
 import type { RepositoryName } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
-import type { EcrApi } from "./api.ts";
+import { type EcrApi, TOKEN_CALL } from "./api.ts";
 import type { EcrOptions } from "./options.ts";
-import { TOKEN_CALL } from "./token.ts";
 
 /** What of the options the words depend on. */
 type Looked = Pick<EcrOptions, "account" | "createRepositories" | "isPublic">;

@@ -1,9 +1,10 @@
-import type { RegistryAuth, RegistryError } from "@drayage/oci-core";
+import type { RegistryAuth, RegistryError, Renewable } from "@drayage/oci-core";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import * as Redacted from "effect/Redacted";
 import * as Semaphore from "effect/Semaphore";
-import type { EcrApi, EcrToken } from "./api.ts";
+import { type EcrApi, type EcrToken, TOKEN_CALL } from "./api.ts";
+import { isWordless } from "./reauthenticate.ts";
 
 /** A token lives twelve hours; after half of what it has left it is renewed, as AWS's own credential helper does. */
 const RENEW_AFTER_PART = 0.5;
@@ -14,20 +15,10 @@ const RETRY_MS = 30_000;
 /** A refusal without words may mean missing rights as well, which every request of a repository meets: so often it is worth a new token. */
 const WORDLESS_EVERY_MS = 60_000;
 
-/** The call that gives tokens: what it refuses, no other token mends. */
-export const TOKEN_CALL = "GetAuthorizationToken";
-
 /** Credentials of one registry for the Docker side, for all its requests. */
-export interface EcrTokens {
+export interface EcrTokens extends Renewable {
   /** Who we are: asks AWS where there is no token yet, or half of its life is over. */
   readonly auth: Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
-  /** Counts the tokens so far: tells whether a refusal was of the present one. */
-  readonly generation: () => number;
-  /**
-   * The registry refused the token of this generation, before its time: the next request gets another; one that came since is kept. `false`: the
-   * refusal had no words, and a new token did not help a moment ago.
-   */
-  readonly refused: (generation: number, wordless: boolean) => Effect.Effect<boolean>;
 }
 
 interface Held {
@@ -66,8 +57,9 @@ export const makeTokens = (name: string, api: EcrApi, scheme: "Basic" | "Bearer"
       held !== undefined && now < held.renewAt ? Effect.succeed(held.auth) : one.withPermit(renew),
     ),
     generation: () => generation,
-    refused: (of, wordless) =>
+    refused: (of, error) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
+        const wordless = isWordless(error);
         if (of !== generation || held === undefined) return true;
         if (wordless && now - wordlessAt < WORDLESS_EVERY_MS) return false;
         if (wordless) wordlessAt = now;

@@ -1,4 +1,4 @@
-import { artifactRegistryAdapter, googleAuth } from "@drayage/ar-adapter";
+import { artifactRegistryAdapter, googleTokens } from "@drayage/ar-adapter";
 import { type ArtifactoryOptions, artifactoryAdapter } from "@drayage/artifactory-adapter";
 import type { ArtifactoryRegistryConfig, RegistryConfig } from "@drayage/config";
 import { ecrAdapter } from "@drayage/ecr-adapter";
@@ -57,12 +57,10 @@ const boundOf = (config: RegistryConfig): BoundAdapter => {
       return bind(ecrAdapter, { ...config, secrets: config.notifications }, Effect.succeed([]));
     case "artifact-registry": {
       const { location, project, api, notifications, createRepositories, auth: identity, url } = config;
-      const options = { host: url.host, location, project, api, identity, notifications, createRepositories };
-      return bind(
-        artifactRegistryAdapter,
-        options,
-        Effect.sync(() => googleAuth(config.name, identity)),
-      );
+      const tokens = googleTokens(config.name, identity);
+      const options = { host: url.host, location, project, api, identity, tokens, notifications, createRepositories };
+      // It makes its own credentials of what Google gives.
+      return bind(artifactRegistryAdapter, options, Effect.succeed([]));
     }
   }
 };

@@ -50,6 +50,8 @@ export interface ArtifactRegistryServer extends StrictRegistry {
   readonly accessToken: string;
   /** Repositories of Artifact Registry that are there. */
   readonly artifactRepositories: () => ReadonlyArray<string>;
+  /** From now on this one is taken, and `accessToken` and all others before are refused. */
+  readonly takeToken: (accessToken: string) => void;
   /** Sets up a repository of Artifact Registry in another way. */
   readonly setUp: (repository: string, changes: Partial<HeldRepository>) => void;
   /** All messages so far. */
@@ -70,6 +72,7 @@ export const startArtifactRegistry = (
     const held = new Map<string, HeldRepository>(repositories.map((name) => [name, { immutableTags }]));
     const prefixOf = (repository: string): string => (gcr === undefined ? `${project}/${repository}/` : `${project}/`);
     const messages: Array<GcrMessage> = [];
+    let taken = accessToken;
     const content: { current?: Content } = {};
     const host = gcr ?? `${location}-docker.pkg.dev`;
     const api = makeRest({ project, location, host, repositories: held, content: () => content.current, prefixOf });
@@ -85,8 +88,8 @@ export const startArtifactRegistry = (
       relocate: { uploads: "/artifacts-uploads", downloads: "/artifacts-downloads" },
       intercept: async (exchange) => {
         const path = decodeURIComponent(exchange.url.pathname);
-        if (path === "/v2/token") return issue(exchange, accessToken);
-        const refused = unauthorized(exchange, accessToken);
+        if (path === "/v2/token") return issue(exchange, taken);
+        const refused = unauthorized(exchange, taken);
         if (refused !== undefined) return refused;
         if (path.startsWith("/v1/")) return rest ? api(exchange) : forbidden();
         return path.startsWith("/v2/") && path !== "/v2/" ? serve(exchange, path) : undefined;
@@ -136,6 +139,9 @@ export const startArtifactRegistry = (
       project,
       location,
       accessToken,
+      takeToken: (token) => {
+        taken = token;
+      },
       setUp: (repository, changes) => {
         held.set(repository, { immutableTags, ...held.get(repository), ...changes });
       },

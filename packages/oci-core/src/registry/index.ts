@@ -24,6 +24,7 @@ export {
   type Receipt,
 } from "./notification.ts";
 export { Pace } from "./pace.ts";
+export { type Renewable, reauthenticating, reauthenticatingApi } from "./reauthenticating.ts";
 export type {
   AbsenceMeans,
   BlobBody,
