@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { loaded } from "../workspace.test-support.ts";
+import { load, loaded } from "../workspace.test-support.ts";
 
 describe("an Artifact Registry", () => {
   const YAML = (more: string) => `registries:
@@ -44,5 +44,17 @@ routes: []
       serviceAccount: "push@acme.iam.gserviceaccount.com",
       keys: undefined,
     });
+  });
+  it.each([
+    ["gcr.io", "us"],
+    ["us.gcr.io", "us"],
+    ["eu.gcr.io", "europe"],
+    ["asia.gcr.io", "asia"],
+  ])("at %s is in %s, and nowhere else", async (host, location) => {
+    const yaml = (where: string) => ({
+      "drayage.yaml": `registries:\n  old: { type: artifact-registry, location: ${where}, project: acme-prod, url: "https://${host}" }\nroutes: []\n`,
+    });
+    expect((await loaded(yaml(location))).config.registries["old"]?.url.host).toBe(host);
+    expect(JSON.stringify(await load(yaml("europe-west4")))).toContain(`${host} is in ${location}. Write ${location}`);
   });
 });

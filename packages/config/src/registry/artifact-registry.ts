@@ -56,8 +56,7 @@ const createRepositories = z
   .optional()
   .describe("Create a missing repository on the first push into it. Default: a push into it fails.");
 
-/** `type: artifact-registry`: Google Artifact Registry, Docker format. */
-export const artifactRegistrySchema = z.strictObject({
+const artifactRegistryObject = z.strictObject({
   type: z.literal("artifact-registry").describe("Google Artifact Registry, repositories of the Docker format."),
   location: z
     .string()
@@ -77,6 +76,23 @@ export const artifactRegistrySchema = z.strictObject({
   notifications,
   createRepositories,
   ...commonKeys,
+});
+
+/** Where the hosts of Container Registry are. Source: facts/artifact-registry.md 1.2. */
+const GCR_LOCATIONS: ReadonlyMap<string, string> = new Map([
+  ["gcr.io", "us"],
+  ["us.gcr.io", "us"],
+  ["eu.gcr.io", "europe"],
+  ["asia.gcr.io", "asia"],
+]);
+
+/** `type: artifact-registry`: Google Artifact Registry, Docker format. */
+export const artifactRegistrySchema = artifactRegistryObject.superRefine(({ url, location }, context) => {
+  const own = GCR_LOCATIONS.get(url?.hostname ?? "");
+  if (own === undefined || own === location) return;
+  // With another location every notification would be of another place, and ignored.
+  const message = `${url?.hostname} is in ${own}`;
+  context.addIssue({ code: "custom", path: ["location"], message, params: { mend: `Write ${own}` } });
 });
 
 export const buildArtifactRegistry = (
