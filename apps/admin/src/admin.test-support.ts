@@ -49,6 +49,7 @@ export const configOf = (options: {
   revision: "0",
   database: { _tag: "Embedded" },
   dataDir: "/nowhere",
+  bus: { _tag: "Database" },
   http: { ingest: { host: "127.0.0.1", port: 0 }, admin: { host: "127.0.0.1", port: 0 } },
   registries: {},
   routes: [routeTo(...(options.targets ?? ["east", "west"]))],

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
 import { dispatchRescans, dispatchToTarget } from "./dispatch-batch.ts";
 import { follow, type Subscription } from "./follow.ts";
+import { handOut } from "./hand-out.ts";
 import { keepRetention } from "./retention.ts";
 import { startingPoints } from "./starting-points.ts";
 import { RESCAN_TYPES, RESCANS_SUBSCRIBER, TARGET_TYPES, targetSubscriber } from "./subscribers.ts";
@@ -19,16 +20,19 @@ const START_AGAIN = Schedule.spaced("1 second");
  * The log becomes deliveries: one subscriber for each target and one for rescans, each with its own checkpoint, fiber and
  * retries. Runs until interrupted; a database that is away is waited for.
  *
+ * Where replicators have no database (`bus: pubsub`), it hands work out to them and writes what they say.
+ *
  * Any number of dispatchers may run on one database: each subscriber has one leader. Needs the tables of `eventLogMigrations` and
  * `deliveryMigrations`.
  */
 export const dispatcher = ({
   config,
 }: {
-  readonly config: Pick<Config, "registries" | "routes" | "retention" | "dataDir">;
+  readonly config: Pick<Config, "registries" | "routes" | "retention" | "dataDir" | "bus" | "guard" | "instance">;
 }): Effect.Effect<never, never, Database | EventLog> => {
   const routes = compiledRoutes(config);
-  return dispatchRoutes(routes, { [RETENTION]: keepRetention(config, subscriptionsOf(routes)) });
+  const dispatching = dispatchRoutes(routes, { [RETENTION]: keepRetention(config, subscriptionsOf(routes)) });
+  return Effect.raceFirst(dispatching, handOut(config, [...routes.targets]));
 };
 
 /** The same for routes that are compiled already. `beside`: further work of which there is one on a database, by its name. */

@@ -33,6 +33,7 @@ export const EXAMPLES: Readonly<Record<string, ReadonlyArray<string>>> = {
     "dray artifactory webhook apply --url https://drayage.acme.example --token-env ARTIFACTORY_ADMIN_TOKEN",
     "dray artifactory webhook apply --url https://drayage.acme.example --domain docker artifact --repository-key docker-local",
   ],
+  "bus apply": ["dray bus apply --dry-run", "dray bus apply"],
   schema: ["dray config schema > drayage.schema.json"],
   demo: ["dray demo", "dray demo --once"],
 };

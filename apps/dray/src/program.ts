@@ -36,6 +36,7 @@ export const program = (): Command => {
   running(command, globals);
   copying(command, globals);
   looking(command, globals);
+  settingUp(command, globals);
   const config = command("config", "the configuration");
   command("check", "validate the configuration: every problem at once, with its line", config)
     .option("--no-secrets", "do not ask for secrets that are not here")
@@ -218,6 +219,15 @@ const artifactory = (command: NewCommand, globals: () => Globals): void => {
     );
 };
 
+/** What is set up elsewhere for us. */
+const settingUp = (command: NewCommand, globals: () => Globals): void => {
+  command("apply", "make the topics and subscriptions of every target", command("bus", "the bus over Google Pub/Sub"))
+    .option("--dry-run", "show what would be made or changed, change nothing")
+    .action(async (options: { readonly dryRun?: boolean }) =>
+      run((await import("./commands/bus.ts")).apply(globals(), options)),
+    );
+};
+
 /** Where nobody gave a reason. */
 const WHY = "asked for on the command line";
 
@@ -233,7 +243,7 @@ const runUntilStopped = async (command: Work): Promise<void> =>
 
 /** Wrong usage is "unable" (2) and reads like every other error of ours; help and version are a success. */
 const common = (command: Command): Command => {
-  const examples = EXAMPLES[command.name()] ?? [];
+  const examples = examplesOf(command);
   if (examples.length > 0) command.addHelpText("after", `\nExamples:\n${examples.map((one) => `  ${one}\n`).join("")}`);
   return command
     .configureHelp({ showGlobalOptions: true })
@@ -241,6 +251,10 @@ const common = (command: Command): Command => {
     .showHelpAfterError(`(${pathOf(command)} --help tells how)`)
     .exitOverride(exit);
 };
+
+/** Under the last word of a command, or under the last two where several end in the same word. */
+export const examplesOf = (command: Command): ReadonlyArray<string> =>
+  EXAMPLES[`${command.parent?.name()} ${command.name()}`] ?? EXAMPLES[command.name()] ?? [];
 
 /** `dray config check`. */
 export const pathOf = (command: Command): string =>

@@ -175,6 +175,7 @@ export const contextOf = Effect.fnUntraced(function* (
     revision: "0",
     database: { _tag: "Embedded" },
     dataDir: "/nowhere",
+    bus: { _tag: "Database" },
     http: { ingest: { host: "127.0.0.1", port: 0 }, admin: { host: "127.0.0.1", port: 0 } },
     registries: { source: registry("source", source), east: registry("east", east), west: registry("west", west) },
     routes,

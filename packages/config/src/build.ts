@@ -45,6 +45,7 @@ export const buildConfig = (head: WireHead, routes: ReadonlyArray<Route>, direct
         ? { _tag: "Embedded" }
         : { _tag: "Server", url: Redacted.make(head.database, { label: "database" }) },
     dataDir: resolve(directory, head.dataDir),
+    bus: head.bus === "database" ? { _tag: "Database" } : { _tag: "PubSub", ...head.bus.pubsub },
     http: head.http,
     registries: Object.fromEntries(
       Object.entries(head.registries).map(([name, wire]) => [name, buildRegistry(wire, { name, directory })]),

@@ -3,11 +3,13 @@ export { DEFAULT_FILE, type Loaded, type LoadOptions, loadConfig } from "./load.
 export type {
   AdminToken,
   ArtifactoryRegistryConfig,
+  BusConfig,
   Config,
   EcrRegistryConfig,
   Listen,
   NetworkConfig,
   OciRegistryConfig,
+  PubSubConfig,
   RegistryCommon,
   RegistryConfig,
 } from "./model.ts";

@@ -13,6 +13,7 @@ export interface Config {
     | { readonly _tag: "Server"; readonly url: Redacted.Redacted<string> };
   /** Absolute path. */
   readonly dataDir: string;
+  readonly bus: BusConfig;
   readonly http: { readonly ingest: Listen; readonly admin: Listen };
   readonly registries: Readonly<Record<string, RegistryConfig>>;
   readonly routes: ReadonlyArray<Route>;
@@ -21,6 +22,15 @@ export interface Config {
   /** Without `events` they are kept for ever. */
   readonly retention: { readonly raw: Millis; readonly events: Millis | undefined };
   readonly admin: { readonly tokens: ReadonlyArray<AdminToken> };
+}
+/** How work reaches the replicators: `Database` is the one above. */
+export type BusConfig = { readonly _tag: "Database" } | PubSubConfig;
+export interface PubSubConfig {
+  readonly _tag: "PubSub";
+  readonly project: string;
+  readonly topicPrefix: string;
+  /** Host, with or without a port. */
+  readonly endpoint?: string | undefined;
 }
 export interface Listen {
   /** Loopback by default. */

@@ -24,12 +24,6 @@ const REMOVE = "Remove the key";
 
 export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
   {
-    path: ["bus"],
-    when: has("pubsub"),
-    what: "a bus other than `database`",
-    mend: "Remove the key: `database` is the default",
-  },
-  {
     path: ["routes", "*", "select", "tags"],
     when: has("newest"),
     what: "selecting the newest tags",

@@ -223,6 +223,30 @@ const guard = z
   })
   .prefault({});
 
+const bus = z.union([
+  z.literal("database").describe("Replicators use the database."),
+  z.strictObject({
+    pubsub: z
+      .strictObject({
+        project: z
+          .string()
+          .regex(/^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, "the id of a project, e.g. acme-ops")
+          .describe("The id of the Google Cloud project that holds the topics; `dray bus apply` makes them."),
+        topicPrefix: z
+          .string()
+          .regex(/^(?!goog)[A-Za-z][A-Za-z0-9-]{0,62}$/, "a letter, then letters, digits and hyphens, and not goog")
+          .prefault("drayage")
+          .describe("First part of the names of topics and subscriptions. Each installation has its own."),
+        endpoint: z
+          .string()
+          .regex(/^[A-Za-z0-9.-]+(?::\d{1,5})?$/, "a host, e.g. europe-west4-pubsub.googleapis.com")
+          .optional()
+          .describe("Host of the Pub/Sub service, to stay in one region. Default: the one that Google chooses."),
+      })
+      .describe("Replicators need no database: Google Pub/Sub carries work to them, and what they say back."),
+  }),
+]);
+
 /** The top level without its routes, which are read one by one, so that a mistake in one hides none in another. */
 const head = {
   version: z.literal(1).prefault(1).describe("Version of this format."),
@@ -241,7 +265,7 @@ const head = {
     .min(1)
     .prefault("./.drayage")
     .describe("Directory of the embedded database, relative to this file."),
-  bus: z.literal("database").prefault("database").describe("How work reaches the replicators."),
+  bus: bus.prefault("database").describe("How work reaches the replicators."),
   include: z
     .union([z.string().min(1), z.array(z.string().min(1))])
     .prefault([])

@@ -22,7 +22,12 @@ it.live("a start after kill -9 finds every lease handed back, and the dead canno
     expect(yield* Effect.promise(() => claimRescans(kysely, options))).toHaveLength(1);
     expect(yield* Effect.promise(() => claimRescans(kysely, options))).toHaveLength(0);
 
-    const adopt = Effect.provideService(releaseLeasesOfDeadWorkers, Database, database);
+    const release = (workersElsewhere: boolean) =>
+      Effect.provideService(releaseLeasesOfDeadWorkers({ workersElsewhere }), Database, database);
+    expect(yield* release(true)).toBe(1); // the rescan: whoever has the delivery may be alive
+    expect(yield* resultOf(fixture.bus.extend(dead, 60_000))).toBe("done");
+    expect(yield* Effect.promise(() => claimRescans(kysely, options))).toHaveLength(1);
+    const adopt = release(false);
     expect(yield* adopt).toBe(2);
     expect(yield* adopt).toBe(0);
     expect(yield* resultOf(fixture.bus.report(dead, succeeded(dead)))).toBe("LeaseLost");

@@ -15,11 +15,14 @@ import { LOST } from "./lost.ts";
  *
  * It counts as a lost lease and not as an attempt: whoever restarts often must not park what happened to be in work (`lost.ts`).
  */
-export const releaseLeasesOfDeadWorkers: Effect.Effect<number, DatabaseError, Database> = Effect.gen(function* () {
+export const releaseLeasesOfDeadWorkers = Effect.fnUntraced(function* (options: {
+  /** Whether workers of deliveries are other processes, which may be alive: the bus over Pub/Sub has such. Their leases stay. */
+  readonly workersElsewhere: boolean;
+}): Effect.fn.Return<number, DatabaseError, Database> {
   const { transaction } = yield* Database;
   return yield* transaction("hand back the leases of dead workers", async (trx) => {
     const deliveries = await sql`
-      update delivery d set ${LOST} where d.state = 'leased' returning 1`.execute(trx);
+      update delivery d set ${LOST} where d.state = 'leased' and ${!options.workersElsewhere} returning 1`.execute(trx);
     const rescans = await sql`
       update rescan set lease_owner = null, lease_until = null, due_at = now()
       where lease_until is not null returning 1`.execute(trx);

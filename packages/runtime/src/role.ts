@@ -57,6 +57,10 @@ export interface RoleEntry<E, Option extends string> {
     config: Config,
     options: Readonly<Record<Option, string>>,
   ) => Effect.Effect<void, E, Scope.Scope | Database | EventLog>;
+  /** Instead of `run`, where this configuration needs no database: none is opened then. Undefined: it needs one. */
+  readonly runAlone?:
+    | ((config: Config, options: Readonly<Record<Option, string>>) => Effect.Effect<void, E, Scope.Scope> | undefined)
+    | undefined;
 }
 
 /** Runs one app as a process of its own: `drayage-<name> [--config FILE]`, until it is stopped. Needs a database server; `dray up` has its own. */
@@ -70,6 +74,8 @@ export const runRole = <E, Option extends string = never>(entry: RoleEntry<E, Op
       secrets: "required",
     });
     yield* Effect.forEach(warnings, (warning) => Effect.logWarning(formatProblem(warning)), { discard: true });
+    const alone = entry.runAlone?.(config, given.options);
+    if (alone !== undefined) return yield* alone;
     const database = databaseOf(config, entry.migrations, "owner", `drayage-${entry.name}`);
     yield* Effect.provide(entry.run(config, given.options), database);
   });

@@ -5,7 +5,7 @@ import { dispatcher } from "@drayage/dispatcher";
 import { ingest } from "@drayage/ingest";
 import { reconciler } from "@drayage/reconciler";
 import { openRegistries } from "@drayage/registries";
-import { replicator } from "@drayage/replicator";
+import { remoteReplicator, replicator } from "@drayage/replicator";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
 import { unable } from "../cli-error.ts";
@@ -29,6 +29,11 @@ export const role = Effect.fnUntraced(function* (
 ) {
   const config = yield* configuration(globals);
   const which = yield* known(config, chosen);
+  // Without a look at the database: a replicator elsewhere has no way to it, and no credentials.
+  if (which.role === "replicator" && config.bus._tag === "PubSub")
+    return yield* forGood("replicator", remoteReplicator(config, config.bus, which.target)).pipe(
+      Effect.provide(logOf(globals)),
+    );
   return yield* Effect.scoped(run(config, which)).pipe(
     Effect.provide(Layer.provideMerge(databaseLayer(config, "owner"), logOf(globals))),
     Effect.mapError((error) => (error._tag === "CliError" ? error : unable(error.message))),
@@ -41,7 +46,9 @@ const known = Effect.fnUntraced(function* (
 ) {
   if (name === "ingest" || name === "dispatcher" || name === "admin" || name === "reconciler")
     return { role: name } satisfies Role as Role;
-  yield* checkNames(config, { target });
+  // Over Pub/Sub the routes may be known to the control side alone.
+  if (config.bus._tag === "Database") yield* checkNames(config, { target });
+  else if (!Object.hasOwn(config.registries, target ?? "")) return yield* unable(`there is no registry ${target}`);
   return { role: "replicator", target: target ?? "" } satisfies Role as Role;
 });
 

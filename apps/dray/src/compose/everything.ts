@@ -22,7 +22,7 @@ export interface EverythingOptions {
 }
 
 /**
- * All roles in one process, until interrupted: the composition that `dray up` and `dray demo` share. What cannot begin is "unable" (2). A
+ * All roles in one process, until interrupted: the composition that `dray up` and `dray demo` share. Over Pub/Sub the replicators are elsewhere. What cannot begin is "unable" (2). A
  * role that fails for good ends them all with 1, because half a Drayage that looks alive is worse than none.
  */
 export const everything = Effect.fnUntraced(
@@ -33,7 +33,11 @@ export const everything = Effect.fnUntraced(
     const servers = yield* begin(config).pipe(Effect.mapError((error) => unable(error.message)));
     yield* Effect.logInfo(`drayage ${config.instance} is up`, { ...servers, revision: config.revision });
     yield* onUp ?? Effect.void;
-    const targets = targetsOf(config);
+    const targets = config.bus._tag === "Database" ? targetsOf(config) : [];
+    if (config.bus._tag === "PubSub")
+      yield* Effect.logInfo(
+        "replicators are processes of their own: the bus is Pub/Sub (dray replicator --target NAME)",
+      );
     yield* Effect.all(
       [
         forGood("dispatcher", dispatcher({ config })),
@@ -51,7 +55,7 @@ export const everything = Effect.fnUntraced(
 const begin = Effect.fnUntraced(function* (config: Config) {
   // Only the owner of an embedded database knows that all other holders of leases are dead.
   if (config.database._tag === "Embedded") {
-    const released = yield* releaseLeasesOfDeadWorkers;
+    const released = yield* releaseLeasesOfDeadWorkers({ workersElsewhere: config.bus._tag === "PubSub" });
     if (released > 0) yield* Effect.logInfo(`${released} pieces of work of a process that died are taken up again`);
   }
   yield* applyConfiguration(config);

@@ -22,10 +22,10 @@ export interface RegistryHosts {
 
 /** Every host and port that Drayage connects to, each once. Pure; no path, user or password is told. */
 export const egressOf = (
-  config: Pick<Config, "database">,
+  config: Pick<Config, "database" | "bus">,
   registries: ReadonlyArray<RegistryHosts>,
 ): ReadonlyArray<Egress> => {
-  const all = [...registries.flatMap(registryEgress), ...databaseEgress(config)];
+  const all = [...registries.flatMap(registryEgress), ...databaseEgress(config), ...busEgress(config)];
   return [...new Map(all.map((one) => [`${one.host} ${one.port} ${one.key} ${one.purpose}`, one])).values()];
 };
 
@@ -73,6 +73,16 @@ const databaseEgress = ({ database }: Pick<Config, "database">): ReadonlyArray<E
       key: "database",
       known: "configured",
     },
+  ];
+};
+
+/** The tokens for it come from Google's own hosts, as those of Artifact Registry do. */
+const busEgress = ({ bus }: Pick<Config, "bus">): ReadonlyArray<Egress> => {
+  if (bus._tag === "Database") return [];
+  const [host = "", port = "443"] = (bus.endpoint ?? "pubsub.googleapis.com").split(":");
+  return [
+    { host, port: Number(port), purpose: "bus", key: "bus.pubsub", known: "configured" },
+    { host: "oauth2.googleapis.com", port: 443, purpose: "tokens", key: "bus.pubsub", known: "configured" },
   ];
 };
 

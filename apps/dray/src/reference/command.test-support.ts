@@ -1,7 +1,6 @@
 import type { Command } from "commander";
-import { EXAMPLES } from "../examples.ts";
 import { LATER } from "../later.ts";
-import { pathOf, program } from "../program.ts";
+import { examplesOf, pathOf, program } from "../program.ts";
 
 const HEAD = `<!-- Made by apps/dray/src/reference; do not edit. To write it again: UPDATE_DOCS=1 npx vitest run src/reference, in apps/dray. -->
 
@@ -89,7 +88,7 @@ export const leaves = (command: Command): ReadonlyArray<Command> =>
     });
 
 const section = (command: Command): string => {
-  const examples = EXAMPLES[command.name()] ?? [];
+  const examples = examplesOf(command);
   const usage = [pathOf(command), ...command.registeredArguments.map(argument)].join(" ");
   return [
     `## ${pathOf(command)}\n`,
