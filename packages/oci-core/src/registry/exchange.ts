@@ -147,13 +147,20 @@ const placeOf = (registry: string, call: Call): Place => ({
 
 /** `/v2/` and what follows, below the path that the registry's URL may have. Names and digests went through their grammar: nothing is encoded. */
 export const apiUrl = (registry: URL, path: string, query: Readonly<Record<string, string>> = {}): URL => {
-  const url = new URL(registry.href);
-  url.pathname = `${registry.pathname.replace(/\/+$/, "")}/v2/${path}`;
-  url.search = Object.entries(query)
+  const search = Object.entries(query)
     .map(([key, value]) => `${key}=${value}`)
     .join("&");
-  url.hash = "";
-  return url;
+  return new URL(`${prefixOf(registry)}${path}${search === "" ? "" : `?${search}`}`);
+};
+
+/** Each change of a `URL` reads all of it again, and there is one for every request. */
+const prefixes = new WeakMap<URL, string>();
+const prefixOf = (registry: URL): string => {
+  const known = prefixes.get(registry);
+  if (known !== undefined) return known;
+  const prefix = `${registry.origin}${registry.pathname.replace(/\/+$/, "")}/v2/`;
+  prefixes.set(registry, prefix);
+  return prefix;
 };
 
 /** Scope of a token: `repository:name:actions`. Source: distribution token specification, "Resource scope grammar". */

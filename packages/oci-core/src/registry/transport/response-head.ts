@@ -24,7 +24,12 @@ export interface ResponseHead {
 
 const STATUS = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\0\n\r]*)?$/;
 /** A name is a token, and nothing stands between it and the colon: what else may be read in two ways (RFC 9112 section 5.1). */
-const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\0\n\r]*?)[ \t]*$/;
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** Ends of lines come in pairs; one alone, like a null, may be read in two ways. */
+const ODD = /\0|\r(?!\n)|(?<!\r)\n/;
+/** Names that were looked at already, in lower case: registries send the same ten in every answer. */
+const names = new Map<string, string>();
+const NAMES_MAX = 256;
 const NONE: Framing = { _tag: "Length", bytes: 0 };
 
 /**
@@ -32,15 +37,16 @@ const NONE: Framing = { _tag: "Length", bytes: 0 };
  * lines, odd names, two lengths, a length beside chunks, a coding that is not `chunked`.
  */
 export const parseHead = (text: string, method: string): ResponseHead => {
+  if (ODD.test(text)) throw invalid("a line that does not end as lines do");
   const [first = "", ...lines] = text.split("\r\n");
   const status = STATUS.exec(first);
   if (status === null) throw invalid("its first line is no status line");
   if (lines.length > HEADERS_MAX) throw invalid(`more than ${HEADERS_MAX} headers`);
   const headers = new Map<string, string[]>();
   for (const line of lines) {
-    const [, name, value] = HEADER.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw invalid("a header line that is none");
-    const key = name.toLowerCase();
+    const colon = line.indexOf(":");
+    const key = nameOf(line.slice(0, Math.max(0, colon)));
+    const value = trimmed(line, colon + 1);
     const known = headers.get(key);
     if (known === undefined) headers.set(key, [value]);
     else known.push(value);
@@ -55,6 +61,27 @@ export const parseHead = (text: string, method: string): ResponseHead => {
     keepAlive: status[1] === "1" && !closes && framing._tag !== "UntilClose",
     keepAliveMs: keepAliveMs(headers),
   };
+};
+
+const nameOf = (given: string): string => {
+  const seen = names.get(given);
+  if (seen !== undefined) return seen;
+  if (!NAME.test(given)) throw invalid("a header line that is none");
+  const name = given.toLowerCase();
+  if (names.size < NAMES_MAX) names.set(given, name);
+  return name;
+};
+
+const SPACE = 0x20;
+const TAB = 0x09;
+
+/** Without the spaces and tabs around it, and no other kind of space (RFC 9112 section 5.1). */
+const trimmed = (line: string, start: number): string => {
+  const isSpace = (at: number): boolean => line.charCodeAt(at) === SPACE || line.charCodeAt(at) === TAB;
+  let [from, to] = [start, line.length];
+  while (from < to && isSpace(from)) from++;
+  while (to > from && isSpace(to - 1)) to--;
+  return line.slice(from, to);
 };
 
 const framingOf = (headers: ReadonlyMap<string, ReadonlyArray<string>>): Framing => {
