@@ -26,6 +26,8 @@ export interface LabOptions {
   readonly targets?: ReadonlyArray<string> | undefined;
   /** Keys of the route besides `name`, `from` and `to`. */
   readonly route?: Readonly<Record<string, unknown>> | undefined;
+  /** Further keys of `drayage.yaml`, e.g. `bus`. */
+  readonly more?: Readonly<Record<string, unknown>> | undefined;
   readonly env?: NodeJS.ProcessEnv | undefined;
   readonly checkout?: ((folder: string) => Promise<string>) | undefined;
 }
@@ -36,7 +38,7 @@ const SECRET = "end-to-end";
 const NEVER = "0 0 1 1 *";
 
 export const openLab = async (options: LabOptions = {}): Promise<Lab> => {
-  const { targets: names = ["near", "far"], route = {}, env = {}, checkout } = options;
+  const { targets: names = ["near", "far"], route = {}, more = {}, env = {}, checkout } = options;
   const tools = await findTools();
   // 0700, as mkdtemp makes it: no other user may pass. DESIGN.md section 9 wants that to work, for root too.
   const folder = await mkdtemp(join(tmpdir(), "drayage-e2e-"));
@@ -55,7 +57,7 @@ export const openLab = async (options: LabOptions = {}): Promise<Lab> => {
     for (const name of names) targets.push(await registry(name));
     const dray = await prepareDray({
       folder: join(folder, "dray"),
-      configuration: configuration(source, targets, route),
+      configuration: { ...configuration(source, targets, route), ...more },
       env: { DRAYAGE_E2E_SECRET: SECRET, ...env },
       checkout: await checkout?.(join(folder, "checkout")),
     });
