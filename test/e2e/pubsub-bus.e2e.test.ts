@@ -1,4 +1,5 @@
-import { access } from "node:fs/promises";
+import { access, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pubSubEmulators, startPubSubEmulator } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
@@ -23,6 +24,26 @@ const LAYER_BYTES = 2_560 * 1024;
 /** A lease is two minutes; then the work of a dead replicator is handed out anew. */
 const AFTER_A_LEASE_MS = 240_000;
 const SOON_MS = 90_000;
+
+it("a replicator that reaches no Pub/Sub says so, and goes on trying", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "drayage-e2e-"));
+  const registry = { type: "oci", url: "http://127.0.0.1:9", auth: "anonymous" };
+  const alone = await startRemoteReplicator("alone", {
+    folder,
+    target: "near",
+    configuration: { instance: "end-to-end", bus: BUS, registries: { near: registry } },
+    env: { PUBSUB_EMULATOR_HOST: "127.0.0.1:9", METADATA_SERVER_DETECTION: "none" },
+  });
+  try {
+    const what = "a word about it";
+    await waitFor(() => alone.output().includes("no work can be fetched"), { what, withinMs: SOON_MS });
+    expect(alone.running()).toBe(true);
+    expect((await alone.stop()).code).toBe(0);
+  } finally {
+    await alone.stop({ signal: "SIGKILL" });
+    await rm(folder, { recursive: true, force: true });
+  }
+});
 
 describe.each(pubSubEmulators())("replicators without a database, over Pub/Sub of the emulator $jar", (emulator) => {
   const scope = Effect.runSync(Scope.make());

@@ -18,6 +18,14 @@ const SOON = { timeout: 60_000, interval: 50 };
 const TOPIC = "projects/acme-prod/topics/gcr";
 const SUBSCRIPTION = "projects/acme-prod/subscriptions/drayage";
 
+it("a subscription is written with its project", async () => {
+  const notifications = "notifications: { subscription: drayage }";
+  const eu = `eu: { type: artifact-registry, location: europe-west4, project: acme-prod, ${notifications} }`;
+  const ran = await (await drayHere({ "drayage.yaml": `registries:\n  ${eu}\n` })).run(["config", "check"]);
+  expect(ran.code).toBe(2);
+  expect(ran.stderr).toContain("registries.eu.notifications.subscription: a whole name");
+});
+
 describe.each(pubSubEmulators())("Artifact Registry to another region, by the emulator $jar", (program) => {
   const cleaners: Array<() => Promise<void>> = [];
   let emulator: string;

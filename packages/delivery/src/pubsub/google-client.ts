@@ -24,6 +24,22 @@ const ONE_TRY_MS = 3_000;
 const PASSING = [1, 2, 4, 8, 10, 13, 14];
 const DEADLINE_EXCEEDED = 4;
 
+/** We try again ourselves, and say so: the library would be silent about an outage until the end of the pull. */
+const PULL = {
+  timeout: PULL_MOST_MS,
+  retry: {
+    retryCodes: [],
+    backoffSettings: {
+      initialRetryDelayMillis: 100,
+      retryDelayMultiplier: 1,
+      maxRetryDelayMillis: 100,
+      initialRpcTimeoutMillis: PULL_MOST_MS,
+      rpcTimeoutMultiplier: 1,
+      maxRpcTimeoutMillis: PULL_MOST_MS,
+      totalTimeoutMillis: PULL_MOST_MS,
+    },
+  },
+};
 const CALL = {
   timeout: CALL_MOST_MS,
   retry: {
@@ -68,7 +84,7 @@ export const googlePubSubClient = ({ publisher, subscriber }: GooglePubSub): Pub
     ),
   pull: (subscription, most) =>
     Effect.tryPromise({
-      try: () => subscriber.pull({ subscription, maxMessages: most }, { timeout: PULL_MOST_MS }),
+      try: () => subscriber.pull({ subscription, maxMessages: most }, PULL),
       catch: (cause) => cause,
     }).pipe(
       Effect.map(([{ receivedMessages }]) => (receivedMessages ?? []).map(toReceived)),
