@@ -65,6 +65,18 @@ export const IMPORT_RULES: ReadonlyArray<ImportRule> = [
     wrong: "google-auth-library",
   },
   {
+    why: "whether an image is signed is asked of registries and of Sigstore's libraries, which nobody else knows",
+    files: below("packages/signatures/src"),
+    only: ["packages/signatures/src", "@drayage/oci-core", "@sigstore", "effect", "zod", "node:"],
+    wrong: "@drayage/domain",
+  },
+  {
+    why: "Sigstore's libraries are known to one package alone",
+    files: (path) => !isTestFile(path) && !path.startsWith("packages/signatures/"),
+    never: ["@sigstore"],
+    wrong: "@sigstore/verify",
+  },
+  {
     why: "the log keeps any event type: it knows none of ours",
     files: below("packages/event-log/src"),
     never: ["@drayage"],

@@ -28,11 +28,14 @@ export interface RescanRequest {
   readonly reason: string;
 }
 
-/** A signature, attestation or SBOM arrived for `subject`: every delivery that holds it is asked for again at depth `referrers`. The store finds them, it knows their graphs. */
+/**
+ * A signature, attestation or SBOM arrived for `subject`: every delivery that holds it, or waits for it to be signed, is asked for again at depth
+ * `referrers`. The store finds them, it knows their graphs. Without `subject` it may be one of anything in the repository: only what waits is asked for.
+ */
 export interface ReferrerRequest {
   readonly registry: string;
   readonly repository: RepositoryName;
-  readonly subject: Digest;
+  readonly subject: Digest | undefined;
   readonly position: number;
   readonly requestedAt: Date;
 }
@@ -83,6 +86,8 @@ export interface WorkItem {
    * target. Registries that feed each other are known by it (`decide`).
    */
   readonly lineage?: ReadonlyArray<Ancestor> | undefined;
+  /** The digest that this delivery waits for a signature of, since its last attempt. */
+  readonly waitsFor?: Digest | undefined;
   /** When the source was first proven to lack the tag, in this streak. */
   readonly absentSince?: Date | undefined;
   readonly requestedAt: Date;

@@ -34,6 +34,7 @@ export type OwnFailure =
   | "absence-unproven" // the source lacks the tag, but the proof could not be made
   | "guard-refused" // the limit on deletions is reached
   | "approval-needed" // a whole repository vanished
+  | "trust-unavailable" // what signatures are checked against cannot be read or fetched
   | "rival-source" // another source owns the name at the target
   | "internal"; // a bug of ours: the image is poisoned for us, others go on
 export type FailureReason = RegistryFailure | GraphFailure | OwnFailure;
@@ -80,6 +81,8 @@ const TABLE: Readonly<Record<FailureReason, Row>> = {
   "upload-lost": DOUBTFUL,
   "source-moved": DOUBTFUL,
   internal: DOUBTFUL,
+  // A file or a server of ours: nothing is wrong with the image, and all images of the route wait for the same.
+  "trust-unavailable": AWAY,
   "invalid-response": GARBLED,
   "too-large": NEVER,
   "invalid-request": NEVER,

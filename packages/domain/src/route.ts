@@ -1,4 +1,4 @@
-import type { PlatformChoice, ReferrerChoice, RepositoryName, Tag } from "@drayage/oci-core/model";
+import type { PlatformChoice, ReferrerChoice, RepositoryName, SignatureRule, Tag } from "@drayage/oci-core/model";
 
 /** A duration as the configuration gives it, in milliseconds. */
 export type Millis = number;
@@ -19,6 +19,8 @@ export interface Route {
   /** Layers that their makers do not allow to be passed on. Default `leave`: they stay where their makers have them. */
   readonly foreignLayers?: "leave" | "copy" | undefined;
   readonly referrers: "all" | "none" | ReferrerChoice;
+  /** What an image has to be before it is copied. Absent: nothing. */
+  readonly require?: { readonly signature: SignatureRule } | undefined;
   readonly overwrite: "always" | "never" | { readonly allow: ReadonlyArray<string> };
   readonly existing: "adopt-equal" | "overwrite" | "report";
   readonly deletes: DeletePolicy;

@@ -48,3 +48,4 @@ export {
 export { parsePlatform, platformString } from "./platform.ts";
 export { apiHost, formatReference, type ImageReference, type InvalidReference, parseReference } from "./reference.ts";
 export { artifactTypeOf, COSIGN_TYPES, newestReferrers, type ReferrerChoice } from "./referrer-choice.ts";
+export type { SignatureRule } from "./signature-rule.ts";
