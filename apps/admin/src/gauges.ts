@@ -1,7 +1,7 @@
 import { metrics } from "@drayage/runtime";
 import type { TargetBody } from "./wire.ts";
 
-const STATES = ["backlog", "leased", "failing", "confirming", "parked"] as const;
+const STATES = ["backlog", "leased", "failing", "confirming", "unsigned", "parked"] as const;
 
 /** Sets what is known of the targets only by asking: done at each scrape, so that a scrape never shows an old answer. */
 export const setGauges = (targets: ReadonlyArray<TargetBody>, now: Date): void => {

@@ -78,7 +78,16 @@ const targetBody = (
 ): TargetBody => {
   const { summary, pausedAt, undispatched, now } = given;
   const { finished, complete } = given.reconciled;
-  const { backlog = 0, leased = 0, failing = 0, backfill = 0, confirming = 0, parked = 0, owned = 0 } = summary ?? {};
+  const {
+    backlog = 0,
+    leased = 0,
+    failing = 0,
+    backfill = 0,
+    confirming = 0,
+    unsigned = 0,
+    parked = 0,
+    owned = 0,
+  } = summary ?? {};
   const { state, reasons } = targetState({
     backlog,
     parked,
@@ -101,6 +110,7 @@ const targetBody = (
     failing,
     backfill,
     confirming,
+    unsigned,
     parked,
     owned,
     lagSeconds: oldest === undefined ? 0 : Math.max(0, (now.getTime() - oldest.getTime()) / 1000),

@@ -21,6 +21,7 @@ export const Target = z
     failing: z.int(),
     backfill: z.int().meta({ description: "Of the backlog: what goes behind everything else. No lag" }),
     confirming: z.int().meta({ description: "Deletions that wait for their second proof of absence" }),
+    unsigned: z.int().meta({ description: "Deliveries that wait for a signature that their route asks for" }),
     parked: z.int().meta({ description: "Deliveries that wait for a person" }),
     owned: z.int().meta({ description: "Tags that we put there or adopted" }),
     lagSeconds: z.number().meta({ description: "Age of the oldest pending request; 0 without one" }),
@@ -56,6 +57,10 @@ export const Delivery = z
     held: z.string().optional().meta({ description: "Digest that we put or adopted there" }),
     heldAt: Time.optional(),
     absentSince: Time.optional(),
+    waitsFor: z
+      .object({ for: z.literal("signature"), subject: z.string(), detail: z.string(), since: Time })
+      .optional()
+      .meta({ description: "What it waits for before it is copied, although nothing failed" }),
     parkedAt: Time.optional(),
     lastSuccessAt: Time.optional(),
     lastError: z.unknown().optional(),
@@ -108,6 +113,10 @@ const Position = WholeNumber.openapi({ type: "integer", minimum: 0 });
 export const DeliveryQuery = z.object({
   target: Text.optional(),
   state: z.enum(["idle", "pending", "leased", "parked"]).optional(),
+  waitsFor: z
+    .enum(["signature"])
+    .optional()
+    .openapi({ description: "Only those that wait for this before they are copied" }),
   repository: Text.optional().openapi({ description: "Repository at the target" }),
   tag: Text.optional(),
   after: z

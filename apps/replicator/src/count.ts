@@ -7,7 +7,7 @@ const GUARD_LIMITS = ["perRepository.most", "perTarget.most", "perTarget.fractio
 
 /** Feeds the metrics of a replicator from an outcome that the bus has taken. A proof that has to hold once more is no outcome yet. */
 export const countOutcome = (outcome: Outcome, seconds: number): void => {
-  if (outcome._tag === "Confirming") return;
+  if (outcome._tag === "Confirming" || outcome._tag === "Waiting") return;
   const { target } = outcome.event;
   metrics.replicationSeconds.observe(seconds, { target });
   switch (outcome._tag) {

@@ -56,6 +56,22 @@ export const outcomes = (item: WorkItem) => ({
     _tag: "Skipped",
     event: { _tag: "ReplicationSkipped", ...base(item), reason, detail },
   }),
+  /** In the log once for each digest, however often it is looked at. */
+  waiting: (subject: Digest, detail: string, at: Date): Outcome => ({
+    _tag: "Waiting",
+    subject,
+    detail,
+    at,
+    event:
+      item.waitsFor === subject
+        ? undefined
+        : {
+            _tag: "ReplicationSkipped",
+            ...base(item, subject),
+            reason: "waiting-signature",
+            detail: `${subject}: ${detail}`,
+          },
+  }),
   confirming: (absentSince: Date, at: Date): Outcome => ({ _tag: "Confirming", absentSince, at }),
   failed: (failure: RawFailure, next: { readonly at: Date } | "park"): Outcome => {
     const { retryAfterMs: _, ...rest } = failure;

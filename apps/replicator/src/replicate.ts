@@ -18,6 +18,7 @@ import {
   signOf,
   unproven,
 } from "./failure.ts";
+import { passGate, type VerifierOf } from "./gate.ts";
 import { goneAtTarget } from "./gone-at-target.ts";
 import { outcomes } from "./outcome.ts";
 import { type Gone, proveAbsence } from "./prove-absence.ts";
@@ -31,6 +32,8 @@ export interface Replicate {
   readonly target: Registry;
   readonly registryOf: (name: string) => Registry | undefined;
   readonly routeOf: (name: string) => WorkPolicy | undefined;
+  /** For routes that ask for signatures. Without it nothing of these is copied. */
+  readonly verifierOf?: VerifierOf | undefined;
   /** For terminals: what moves right now. */
   readonly onProgress?: ((item: WorkItem, progress: CopyProgress) => void) | undefined;
 }
@@ -101,10 +104,13 @@ const once = Effect.fnUntraced(function* (round: Round) {
     target: held?.digest ?? "absent",
   });
   switch (decision._tag) {
-    case "Copy":
-      return wanted === undefined
-        ? yield* unproven(item, "nothing to copy")
-        : yield* copyToTarget({ ...round, wanted });
+    case "Copy": {
+      if (wanted === undefined) return yield* unproven(item, "nothing to copy");
+      // What the target holds already came through the gate, or was there before it.
+      const isNew = decision.why === "missing" || decision.why === "changed";
+      const waiting = isNew ? yield* passGate(context.verifierOf, item, route, source, wanted) : undefined;
+      return waiting === undefined ? yield* copyToTarget({ ...round, wanted }) : ended(waiting);
+    }
     case "Adopt":
       return ended(says.level("adopted", decision.digest));
     case "Unchanged":

@@ -14,6 +14,7 @@ import { it } from "@effect/vitest";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
 import type * as Scope from "effect/Scope";
+import { makeVerifiers } from "./gate.ts";
 import { type Done, type Replicate, replicate } from "./replicate.ts";
 
 export const APP = repositoryName("team/app");
@@ -82,6 +83,7 @@ export const startWorld = Effect.fnUntraced(function* (
     target: target.client,
     registryOf: (name) => new Map([source, target].map(({ client }) => [client.name, client])).get(name),
     routeOf: (name) => (name === route.name ? route : undefined),
+    verifierOf: makeVerifiers("/nowhere"),
   };
   let position = 0;
   const { step, settle, claim } = runner(context);
@@ -176,6 +178,8 @@ export const wordOf = (outcome: Outcome): string => {
       return outcome.event.action;
     case "Skipped":
       return `skipped ${outcome.event.reason}`;
+    case "Waiting":
+      return "waiting: signature";
     case "Confirming":
       return "confirming";
     case "Failed":

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { Config } from "@drayage/config";
 import type { DeliveryBus } from "@drayage/delivery";
 import type { WorkItem } from "@drayage/domain";
 import { type CopyProgress, makeCopier } from "@drayage/oci-core";
 import type { Registries } from "@drayage/registries";
 import * as Effect from "effect/Effect";
+import { makeVerifiers } from "./gate.ts";
 import { work } from "./work.ts";
 
 /** Deliveries of one target at once. Their blobs share the limits of the registries, so more would only queue there. */
@@ -43,6 +45,7 @@ export const replicator = Effect.fnUntraced(function* ({
       target: registry,
       registryOf: (name) => opened.get(name),
       routeOf: (name) => routes.get(name),
+      verifierOf: makeVerifiers(join(config.dataDir, "tuf")),
       onProgress,
     },
     { target, worker: workerName(target), concurrency: CONCURRENCY },

@@ -243,7 +243,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
       "drayage.yaml:10:33: routes[0].referrers.artifactTypes: the list is empty. Give it at least one entry",
       `drayage.yaml:11:5: routes[0].keepPrevious: keeping previous revisions ${NOT_AVAILABLE}. Remove the key: 0 is the default`,
       `drayage.yaml:12:5: routes[0].deletes: deletion by tombstone ${NOT_AVAILABLE}. Use \`ignore\`, or \`mode: mirror\``,
-      `drayage.yaml:13:5: routes[0].require: \`require\` ${NOT_AVAILABLE}. Remove the key`,
+      "drayage.yaml:13:27: routes[0].require.signature: publicKey or keyless, one of them. Correct the value",
       `drayage.yaml:14:78: routes[1].deletes.after: \`after\` (deletion by tombstone) ${NOT_AVAILABLE}. Remove the key`,
     ],
   ],

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import type { Route, TagSelection } from "@drayage/domain";
+import type { SignatureRule } from "@drayage/oci-core/model";
 import * as Redacted from "effect/Redacted";
 import type { Config } from "./model.ts";
 import { buildRegistry } from "./registry/registry.ts";
@@ -13,7 +14,7 @@ export const defaultRouteName = (route: {
 }): string => `${route.from}-to-${[...new Set(route.to.map((target) => target.registry))].join("-")}`;
 
 /** A route as the domain knows it. */
-export const buildRoute = (wire: WireRoute): Route => ({
+export const buildRoute = (wire: WireRoute, directory: string): Route => ({
   name: wire.name ?? defaultRouteName(wire),
   from: wire.from,
   select: { repositories: wire.select.repositories, tags: tagSelection(wire.select.tags) },
@@ -21,6 +22,7 @@ export const buildRoute = (wire: WireRoute): Route => ({
   platforms: platformChoice(wire.platforms),
   foreignLayers: wire.foreignLayers,
   referrers: wire.referrers,
+  require: wire.require === undefined ? undefined : { signature: signatureRule(wire.require.signature, directory) },
   overwrite: typeof wire.overwrite === "object" ? wire.overwrite : wire.overwrite ? "always" : "never",
   existing: wire.existing,
   deletes: wire.deletes === "ignore" ? { mode: "ignore" } : wire.deletes,
@@ -29,6 +31,30 @@ export const buildRoute = (wire: WireRoute): Route => ({
 const platformChoice = (platforms: WireRoute["platforms"]): Route["platforms"] => {
   if (platforms === "all") return undefined;
   return "only" in platforms ? platforms : { only: platforms, index: "keep" };
+};
+const signatureRule = (
+  { publicKey, keyless }: NonNullable<WireRoute["require"]>["signature"],
+  directory: string,
+): SignatureRule => {
+  if (keyless === undefined)
+    return { _tag: "PublicKey", files: [publicKey ?? []].flat().map((file) => resolve(directory, file)) };
+  const { issuer, identity, identityPattern, trustRoot } = keyless;
+  return {
+    _tag: "Keyless",
+    issuer,
+    identity:
+      identity === undefined
+        ? { _tag: "Matching", pattern: identityPattern ?? "" }
+        : { _tag: "Exactly", text: identity },
+    trustRoot:
+      typeof trustRoot === "string"
+        ? { _tag: "File", file: resolve(directory, trustRoot) }
+        : {
+            _tag: "Tuf",
+            mirror: trustRoot.mirror?.href,
+            root: trustRoot.root === undefined ? undefined : resolve(directory, trustRoot.root),
+          },
+  };
 };
 const tagSelection = (tags: WireRoute["select"]["tags"]): TagSelection => {
   if ("semver" in tags) return { _tag: "Semver", range: tags.semver };

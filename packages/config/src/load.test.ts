@@ -169,28 +169,6 @@ describe("a sound configuration", () => {
     expect(Redacted.value(basic.password)).toBe("t0ken");
   });
 
-  it.each([
-    ["platforms: [linux/amd64, linux/arm/v7]", "keep"],
-    ["platforms: { only: [linux/amd64, linux/arm/v7] }", "keep"],
-    ["platforms: { only: [linux/amd64, linux/arm/v7], index: rewrite }", "rewrite"],
-  ])("a choice of platforms: %s", async (line, index) => {
-    const { config } = await loaded(`${EXAMPLE.replace("platforms: all", line)}`.replace(/include: .*\n/, ""), {
-      env: SECRETS,
-    });
-    const only = [
-      { os: "linux", architecture: "amd64" },
-      { os: "linux", architecture: "arm", variant: "v7" },
-    ];
-    expect(config.routes[0]?.platforms).toEqual({ only, index });
-  });
-
-  it("a choice of referrers", async () => {
-    const line = "referrers: { artifactTypes: [application/spdx+json], most: 50 }";
-    const text = EXAMPLE.replace("    referrers: all", `    ${line}`).replace(/include: .*\n/, "");
-    const { config } = await loaded(text, { env: SECRETS });
-    expect(config.routes[0]?.referrers).toEqual({ artifactTypes: ["application/spdx+json"], most: 50 });
-  });
-
   it("its routes can be asked, with repository keys by type", async () => {
     const { config } = await loaded({ "drayage.yaml": EXAMPLE, "routes.d/team.yaml": TEAM }, { env: SECRETS });
     const repository = parseRepositoryName("docker-prod-local/a/b");
@@ -381,7 +359,8 @@ describe("whatever the file holds", () => {
         const result = await load({}, { cwd });
         if ("config" in result) return;
         expect(result.length).toBeGreaterThan(0);
-        for (const problem of result) expect(problem).toMatch(/^drayage\.yaml[^\n]+$/);
+        // `include: version` names a file that is not there.
+        for (const problem of result) expect(problem).toMatch(/^(?:drayage\.yaml|[^\n:]+: cannot be read)[^\n]+$/);
       }),
       { numRuns: 300 },
     );

@@ -132,7 +132,7 @@ const readRoutes = (file: ReadFile, isMain: boolean, main: ReadFile, desk: Desk)
     const path = ["routes", index];
     desk.report(file, unknownRegistries(value, path, known));
     const parsed = parseRoute(value);
-    if (parsed._tag === "Ok") return [{ file, path, route: buildRoute(parsed.value) }];
+    if (parsed._tag === "Ok") return [{ file, path, route: buildRoute(parsed.value, file.source.directory) }];
     desk.report(file, explainIssues(parsed.issues, file.source.value, path));
     return [];
   });

@@ -2,9 +2,9 @@
  * The form of drayage.yaml (DESIGN.md section 4.1): every key with its sentence, its default and its check. The only file that knows zod.
  * Keys that this version lacks are in `unavailable.ts`; what goes over several keys is in `semantics.ts`.
  */
-import { parsePlatform } from "@drayage/oci-core/model";
 import { Cron } from "croner";
 import * as z from "zod";
+import { contentKeys } from "./content.ts";
 import { registrySchema } from "./registry/registry.ts";
 import { checked, duration, matching, name } from "./text.ts";
 
@@ -92,21 +92,6 @@ const deletes = z.union([
   }),
 ]);
 
-/** Source: RFC 6838, section 4.2. */
-const MEDIA_TYPE = /^[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}\/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}$/;
-/** What a copy takes at the most (oci-core). */
-const REFERRERS_MOST = 500;
-
-const platformList = z
-  .array(
-    checked(
-      parsePlatform,
-      "not a platform",
-      "Write os/architecture, or os/architecture/variant, e.g. `linux/amd64` or `linux/arm/v7`",
-    ),
-  )
-  .min(1);
-
 /** One route; included files hold a list of these. */
 export const routeSchema = z.strictObject({
   name: name
@@ -117,59 +102,7 @@ export const routeSchema = z.strictObject({
     "What is taken. Digest tags (signatures, fallback tags) always go with their image, never by themselves.",
   ),
   to: z.array(target).min(1).describe("Where it goes."),
-  platforms: z
-    .union([
-      z.literal("all"),
-      platformList,
-      z.strictObject({
-        only: platformList.describe("Platforms that are wanted, e.g. `linux/amd64`; without a variant every variant."),
-        index: z
-          .enum(["keep", "rewrite"])
-          .prefault("keep")
-          .describe(
-            "`keep`: the index keeps its digest and its signatures, and images of other platforms are missing behind it; refused where the registry wants all of them (Amazon ECR, Artifact Registry). `rewrite`: an index of the wanted alone, with another digest and without signatures of the old one.",
-          ),
-      }),
-    ])
-    .prefault("all")
-    .describe(
-      "Platforms of an index: `all`, a list (`[linux/amd64]`), or `{ only: [linux/amd64], index: rewrite }`. An image that is no index goes as it is; an index with none of them is parked.",
-    ),
-  foreignLayers: z
-    .enum(["leave", "copy"])
-    .prefault("leave")
-    .describe(
-      "Layers that their makers do not allow to be passed on (Windows base layers): `leave` them where their makers have them, or `copy` them from the source registry, which has to hold them. Addresses in a manifest are never followed.",
-    ),
-  referrers: z
-    .union([
-      z.enum(["all", "none"]),
-      z
-        .strictObject({
-          artifactTypes: z
-            .array(z.string().regex(MEDIA_TYPE, "a media type, e.g. application/spdx+json"))
-            .min(1)
-            .optional()
-            .describe(
-              "Only of these types, at every depth; cosign's tags count as `application/vnd.dev.cosign.artifact.sig.v1+json`, `.att.` and `.sbom.`. Default: every type.",
-            ),
-          most: z
-            .int()
-            .min(1)
-            .max(REFERRERS_MOST)
-            .optional()
-            .describe(
-              "At most so many of one subject, the newest by `org.opencontainers.image.created` first; cosign's tags are not counted. Default: all, and more than 500 park the image.",
-            ),
-        })
-        .refine((choice) => choice.artifactTypes !== undefined || choice.most !== undefined, {
-          error: "neither artifactTypes nor most",
-        }),
-    ])
-    .prefault("all")
-    .describe(
-      "Whether signatures, attestations and SBOMs go with their image: `all`, `none`, or `{ artifactTypes: […], most: 50 }`.",
-    ),
+  ...contentKeys,
   overwrite: z
     .union([z.boolean(), z.strictObject({ allow: z.array(glob).min(1).describe("Globs of tags that may move.") })])
     .prefault(true)

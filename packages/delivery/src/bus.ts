@@ -38,6 +38,17 @@ export type Outcome =
   /** Try again at `at`. Counts as an attempt. */
   | { readonly _tag: "Failed"; readonly event: Extract<OutcomeEvent, { _tag: "ReplicationFailed" }>; readonly at: Date }
   | { readonly _tag: "Parked"; readonly event: Extract<OutcomeEvent, { _tag: "ReplicationParked" }> }
+  /**
+   * Not an attempt: the image is not signed yet as its route asks (`waiting: signature`). Looked at again at `at`, and at once when something is pushed
+   * that may be the signature. `event`: only the first time for a digest.
+   */
+  | {
+      readonly _tag: "Waiting";
+      readonly subject: Digest;
+      readonly detail: string;
+      readonly at: Date;
+      readonly event?: Extract<OutcomeEvent, { _tag: "ReplicationSkipped" }> | undefined;
+    }
   /** Not an attempt and not an event: the proof of absence has to hold again at `at`. */
   | { readonly _tag: "Confirming"; readonly absentSince: Date; readonly at: Date };
 

@@ -115,7 +115,7 @@ const take = (
   from locked where d.id = locked.id
   returning d.id::text as id, d.generation::float8 as generation, d.target, d.repository, d.tag, d.source_registry,
     d.source_repository, d.source_tag, d.route, d.claimed::float8 as claimed, d.claimed_depth, d.attempts, d.held_digest,
-    d.intended, d.absent_since, d.requested_at, d.lease_until, d.last_error ->> 'reason' as last_reason, ${LINEAGE} as lineage, locked.place::int as place,
+    d.intended, d.gate ->> 'subject' as waits_for, d.absent_since, d.requested_at, d.lease_until, d.last_error ->> 'reason' as last_reason, ${LINEAGE} as lineage, locked.place::int as place,
     (select count(repository)::int from turn) as turns, (select max(repository) from turn) as last_turn`;
 };
 
@@ -146,6 +146,7 @@ export interface ItemRow extends SourceColumns {
   readonly attempts: number;
   readonly held_digest: string | null;
   readonly intended: ReadonlyArray<string>;
+  readonly waits_for: string | null;
   readonly absent_since: Date | null;
   readonly requested_at: Date;
   readonly lease_until: Date;
@@ -180,6 +181,7 @@ export const toItem = (row: ItemRow): WorkItem => ({
     owned: owned.map(toDigest),
   })),
   owned: [...new Set([...(row.held_digest === null ? [] : [row.held_digest]), ...row.intended])].map(toDigest),
+  waitsFor: row.waits_for === null ? undefined : toDigest(row.waits_for),
   absentSince: row.absent_since ?? undefined,
   requestedAt: row.requested_at,
   leaseUntil: row.lease_until,

@@ -28,5 +28,5 @@ export const storable = <E extends OutcomeEvent>(event: E): E => {
     ? { ...event, detail: clean(event.detail) }
     : event;
 };
-const clean = (text: string): string =>
+export const clean = (text: string): string =>
   text.toWellFormed().replaceAll("\u0000", "\uFFFD").slice(0, TEXT_CHARACTERS_MOST).toWellFormed();

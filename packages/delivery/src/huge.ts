@@ -19,7 +19,7 @@ export const isHuge = (event: OutcomeEvent): boolean | undefined => {
 
 /** Learns from an outcome, inside the transaction of its report. */
 export const learnWeight = async (trx: QueryExecutorProvider, item: WorkItem, outcome: Outcome): Promise<void> => {
-  const huge = outcome._tag === "Confirming" ? undefined : isHuge(outcome.event);
+  const huge = outcome._tag === "Succeeded" ? isHuge(outcome.event) : undefined;
   if (huge === undefined) return;
   const { target, repository } = item;
   await (huge

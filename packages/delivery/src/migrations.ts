@@ -12,6 +12,7 @@ import { sql } from "kysely";
  *   finds the next delivery by an index, however many others wait.
  * - `held_digest`: what we put or adopted there. `intended`: what we were about to put since the last success.
  * - `lost`: leases lost in a row, by workers that ended without a report (`lost.ts`).
+ * - `gate`: what the row waits for before it is copied, `{subject, detail, since}`: a signature of that digest. The last look found none.
  * - `rival`: another source that maps to this name and does not get it (`upsert.ts`).
  */
 const DELIVERY = `
@@ -127,6 +128,12 @@ create table huge_repository (
   primary key (target, repository)
 )`;
 
+const GATE = [
+  `alter table delivery add column gate jsonb`,
+  // referrers without a subject: whatever waits for a signature
+  `create index delivery_gate on delivery (target, source_repository) where gate is not null`,
+];
+
 /** The tables of this package, for `layerDatabase({ migrations })`. Forward only; a step is never changed. */
 export const deliveryMigrations: Migrations = {
   "delivery/0001": {
@@ -145,6 +152,11 @@ export const deliveryMigrations: Migrations = {
   "delivery/0004": {
     up: async (db) => {
       for (const statement of [BACKFILL_CONTROL, HUGE]) await sql.raw(statement).execute(db);
+    },
+  },
+  "delivery/0005": {
+    up: async (db) => {
+      for (const statement of GATE) await sql.raw(statement).execute(db);
     },
   },
 };

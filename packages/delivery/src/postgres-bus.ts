@@ -73,7 +73,7 @@ export const makePostgresBus = (database: DatabaseShape, guard: Guard): Delivery
         .transaction("report outcome", async (trx) => {
           if (!(await reportWithin(trx, item, outcome))) return false;
           // Last in the transaction: the log's position lock is taken here and held until the commit (invariant 2).
-          if (outcome._tag !== "Confirming")
+          if (outcome._tag !== "Confirming" && outcome.event !== undefined)
             await appendWithin(trx, [toNewEvent(storable(outcome.event), "replicator")]);
           return true;
         })

@@ -4,7 +4,7 @@ import { type QueryExecutorProvider, sql } from "kysely";
 /** The books of one target in figures. */
 export interface TargetSummary {
   readonly target: string;
-  /** Pending and leased: what still has to be done. Without those that only wait for a second proof of absence. */
+  /** Pending and leased: what still has to be done. Without those that only wait for a second proof of absence, or for a signature. */
   readonly backlog: number;
   /** Of the backlog: being worked on now. */
   readonly leased: number;
@@ -14,6 +14,8 @@ export interface TargetSummary {
   readonly backfill: number;
   /** Waiting for a second proof of absence. */
   readonly confirming: number;
+  /** Waiting for a signature that their route asks for. */
+  readonly unsigned: number;
   readonly parked: number;
   /** Tags that another source wants as well. */
   readonly rivals: number;
@@ -27,8 +29,9 @@ export interface TargetSummary {
 export const readTargets = async (db: QueryExecutorProvider): Promise<ReadonlyArray<TargetSummary>> => {
   const { rows } = await sql<Row>`
     with d as (
-      select *, state in ('pending', 'leased') and not confirming as behind from (
-        select *, state = 'pending' and absent_since is not null and due_at > now() as confirming from delivery) each
+      select *, state in ('pending', 'leased') and not confirming and not unsigned as behind from (
+        select *, state = 'pending' and absent_since is not null and due_at > now() as confirming,
+          state = 'pending' and gate is not null and last_error is null and due_at > now() as unsigned from delivery) each
     )
     select target,
       (count(*) filter (where behind))::int as backlog,
@@ -36,6 +39,7 @@ export const readTargets = async (db: QueryExecutorProvider): Promise<ReadonlyAr
       (count(*) filter (where behind and last_error is not null))::int as failing,
       (count(*) filter (where behind and priority <= ${sql.lit(BACKFILL_PRIORITY_MAX)}))::int as backfill,
       (count(*) filter (where confirming))::int as confirming,
+      (count(*) filter (where unsigned))::int as unsigned,
       (count(*) filter (where state = 'parked'))::int as parked,
       (count(*) filter (where rival is not null))::int as rivals,
       (count(*) filter (where held_digest is not null))::int as owned,
@@ -55,6 +59,7 @@ interface Row {
   readonly failing: number;
   readonly backfill: number;
   readonly confirming: number;
+  readonly unsigned: number;
   readonly parked: number;
   readonly rivals: number;
   readonly owned: number;

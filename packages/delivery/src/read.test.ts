@@ -53,6 +53,7 @@ it.live("targets are summed up", () =>
       failing: 1,
       backfill: 0,
       confirming: 1,
+      unsigned: 0,
       parked: 1,
       rivals: 1,
       owned: 1,
@@ -60,6 +61,52 @@ it.live("targets are summed up", () =>
       lastSuccessAt: expect.any(Date),
     });
     expect(west).toMatchObject({ target: "west", backlog: 1, leased: 1, owned: 0, lastSuccessAt: undefined });
+  }),
+);
+
+it.live("what waits for a signature is no backlog and no lag, and is found with its reason", () =>
+  Effect.gen(function* () {
+    const database = yield* testDatabase;
+    const fixture = makePostgresFixture(database);
+    yield* fixture.request([sampleRequest("app:v1", 1), sampleRequest("app:v2", 2)]);
+    const waiting = (detail: string) => ({
+      _tag: "Waiting" as const,
+      subject: digestNumber(6),
+      detail,
+      at: new Date(Date.now() + 3_600_000),
+    });
+    yield* fixture.bus.report(yield* takeOne(fixture), waiting("there is no \u0000signature yet"));
+    const [east] = yield* Effect.promise(() => readTargets(database.kysely));
+    expect(east).toMatchObject({
+      backlog: 1,
+      failing: 0,
+      unsigned: 1,
+      parked: 0,
+      oldestRequestAt: sampleRequest("app:v2", 2).requestedAt,
+    });
+    const read = Effect.promise(() => readDeliveries(database.kysely, { waitsFor: "signature" }));
+    const found = yield* read;
+    expect(found).toMatchObject([
+      {
+        tag: "v1",
+        state: "pending",
+        attempts: 0,
+        waitsFor: {
+          for: "signature",
+          subject: digestNumber(6),
+          detail: "there is no \uFFFDsignature yet",
+          since: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+        },
+      },
+    ]);
+    // Looked at again: the reason is the new one, the time is that of the first look.
+    yield* fixture.request([sampleRequest("app:v1", 3)]);
+    const same = yield* takeOne(fixture);
+    expect(same).toMatchObject({ tag: "v1", attempt: 1, waitsFor: digestNumber(6) });
+    expect(yield* read).toEqual([]);
+    yield* fixture.bus.report(same, waiting("of 1 signature none counts"));
+    const [again] = yield* read;
+    expect(again?.waitsFor).toEqual({ ...found[0]?.waitsFor, detail: "of 1 signature none counts" });
   }),
 );
 

@@ -27,6 +27,8 @@ export interface DeliveryView {
   readonly held?: Digest | undefined;
   readonly heldAt?: Date | undefined;
   readonly absentSince?: Date | undefined;
+  /** What it waits for before it is copied: a signature of `subject`. `since` as ISO time. */
+  readonly waitsFor?: Gate | undefined;
   readonly parkedAt?: Date | undefined;
   readonly lastSuccessAt?: Date | undefined;
   /** The `Failure` of the last attempt that failed, until one succeeds. */
@@ -35,9 +37,19 @@ export interface DeliveryView {
   readonly rival?: unknown;
 }
 
+/** Why a delivery waits although nothing failed. */
+export interface Gate {
+  readonly for: "signature";
+  readonly subject: Digest;
+  readonly detail: string;
+  readonly since: string;
+}
+
 export interface DeliveryFilter {
   readonly target?: string | undefined;
   readonly state?: DeliveryState | undefined;
+  /** Only those that wait for this before they are copied. */
+  readonly waitsFor?: "signature" | undefined;
   readonly repository?: string | undefined;
   readonly tag?: string | undefined;
   /** `delivery` of the last row of the page before. */
@@ -55,6 +67,7 @@ export const readDeliveries = (
   const wheres: Array<RawBuilder<unknown>> = [sql`d.id > ${filter.after ?? "0"}::bigint`];
   if (filter.target !== undefined) wheres.push(sql`d.target = ${filter.target}`);
   if (filter.state !== undefined) wheres.push(sql`d.state = ${filter.state}`);
+  if (filter.waitsFor !== undefined) wheres.push(sql`d.gate is not null and d.state = 'pending'`);
   if (filter.repository !== undefined) wheres.push(sql`d.repository = ${filter.repository}`);
   if (filter.tag !== undefined) wheres.push(sql`d.tag = ${filter.tag}`);
   const limit = Math.min(Math.max(1, filter.limit ?? PAGE_DEFAULT), PAGE_MOST);
@@ -78,7 +91,7 @@ const views = async (db: QueryExecutorProvider, rest: RawBuilder<unknown>): Prom
   const { rows } = await sql<ViewRow>`
     select d.id::text as id, d.target, d.repository, d.tag, d.source_registry, d.source_repository, d.source_tag,
       d.route, d.state, d.requested::float8 as requested, d.done::float8 as done, d.attempts, d.priority, d.due_at,
-      d.requested_at, d.lease_owner, d.lease_until, d.held_digest, d.held_at, d.absent_since, d.parked_at,
+      d.requested_at, d.lease_owner, d.lease_until, d.held_digest, d.held_at, d.absent_since, d.gate, d.parked_at,
       d.last_success_at, d.last_error, d.rival
     from delivery d ${rest}`.execute(db);
   return rows.map(toView);
@@ -102,6 +115,7 @@ interface ViewRow extends SourceColumns {
   readonly held_digest: string | null;
   readonly held_at: Date | null;
   readonly absent_since: Date | null;
+  readonly gate: { readonly subject: string; readonly detail: string; readonly since: string } | null;
   readonly parked_at: Date | null;
   readonly last_success_at: Date | null;
   readonly last_error: unknown;
@@ -127,6 +141,10 @@ const toView = (row: ViewRow): DeliveryView => ({
   held: row.held_digest === null ? undefined : toDigest(row.held_digest),
   heldAt: row.held_digest === null ? undefined : (row.held_at ?? undefined),
   absentSince: row.absent_since ?? undefined,
+  waitsFor:
+    row.gate === null || row.state !== "pending"
+      ? undefined
+      : { for: "signature", ...row.gate, subject: toDigest(row.gate.subject) },
   parkedAt: row.state === "parked" ? (row.parked_at ?? undefined) : undefined,
   lastSuccessAt: row.last_success_at ?? undefined,
   lastError: row.last_error ?? undefined,

@@ -8,6 +8,8 @@ import { asked } from "./upsert.ts";
  * A signature, attestation or SBOM arrived at a source: the deliveries of `target` that hold its subject, as their top manifest
  * or below it, are asked for again one level deeper. Inside the caller's transaction.
  *
+ * Without a subject (something was pushed that does not say what it is about), only what waits for a signature is asked for again.
+ *
  * A delivery of the same source repository that is being worked on now is asked again too: its worker may have listed the
  * referrers a moment too early, and only its report will say what it holds.
  */
@@ -20,7 +22,7 @@ export const referrersWithin = async (
   const { rows } = await sql<{ id: string }>`
     with news as (
       select * from unnest(${requests.map((r) => r.registry)}::text[], ${requests.map((r) => r.repository)}::text[],
-        ${requests.map((r) => r.subject)}::text[], ${requests.map((r) => r.position)}::bigint[],
+        ${requests.map((r) => r.subject ?? null)}::text[], ${requests.map((r) => r.position)}::bigint[],
         ${requests.map((r) => r.requestedAt.toISOString())}::timestamptz[]) as n (registry, repository, subject, position, at)
     ), found as (
       select d.id, n.* from news n join delivery d
@@ -30,7 +32,10 @@ export const referrersWithin = async (
         on d.target = ${target} and d.manifests @> array[n.subject] and d.manifests <> '{}'
       union all
       select d.id, n.* from news n join delivery d
-        on d.target = ${target} and d.state = 'leased'
+        on d.target = ${target} and d.state = 'leased' and (n.subject is not null or d.gate is not null)
+      union all
+      select d.id, n.* from news n join delivery d
+        on d.target = ${target} and d.gate is not null and n.subject is null
     ), wanted as (
       select d.id, max(f.position) as position, min(f.at) as at
       from found f join delivery d on d.id = f.id

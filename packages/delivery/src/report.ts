@@ -2,7 +2,7 @@ import type { WorkItem } from "@drayage/domain";
 import { type QueryExecutorProvider, type RawBuilder, sql } from "kysely";
 import type { Outcome } from "./bus.ts";
 import { wakeTarget } from "./channel.ts";
-import { storable } from "./events.ts";
+import { clean, storable } from "./events.ts";
 import { learnWeight } from "./huge.ts";
 import { isCurrent } from "./lease.ts";
 import { MANIFESTS_MOST, NEWS_WAIT_MOST_MS } from "./limits.ts";
@@ -27,28 +27,37 @@ export const reportWithin = async (trx: QueryExecutorProvider, item: WorkItem, o
 const changes = (outcome: Outcome): RawBuilder<unknown> => {
   switch (outcome._tag) {
     case "Succeeded":
-      return sql`${SETTLED}, absent_since = null, last_success_at = now(), intended = '{}',
+      return sql`${SETTLED}, gate = null, absent_since = null, last_success_at = now(), intended = '{}',
         held_at = case when d.held_digest is distinct from ${outcome.held} then now() else d.held_at end,
         held_digest = ${outcome.held}, manifests = ${outcome.manifests.slice(0, MANIFESTS_MOST)}::text[]`;
     case "Skipped":
       // Two tags on one digest wait for each other: the first keeps its proof until the second has one too.
       return outcome.event.reason === "shared-digest"
-        ? sql`${SETTLED}, absent_since = ${unlessNews(sql`d.absent_since`)}`
-        : sql`${SETTLED}, absent_since = null`;
+        ? sql`${SETTLED}, gate = null, absent_since = ${unlessNews(sql`d.absent_since`)}`
+        : sql`${SETTLED}, gate = null, absent_since = null`;
     case "Failed":
       return sql`state = 'pending', ${dueAt(outcome.at, sql`now() + ${NEWS_WAIT_MOST_MS} * interval '1 millisecond'`)},
         attempts = case when d.since_claim_news then 0 else ${outcome.event.error.attempt}::int end,
         ${STREAK_BROKEN}, last_error = ${JSON.stringify(storable(outcome.event).error)}::jsonb`;
     case "Parked":
-      return sql`state = case when d.since_claim_news then 'pending' else 'parked' end, waiting = false, due_at = now(),
+      return sql`state = case when d.since_claim_news then 'pending' else 'parked' end, gate = null, waiting = false, due_at = now(),
         requested_at = case when d.since_claim_news then d.since_claim_at else d.requested_at end,
         attempts = case when d.since_claim_news then 0 else ${outcome.event.error.attempt}::int end, parked_at = now(),
         ${STREAK_BROKEN}, last_error = ${JSON.stringify(storable(outcome.event).error)}::jsonb`;
+    case "Waiting":
+      // Among the manifests, the digest is found by whatever refers to it.
+      return sql`state = 'pending', ${dueAt(outcome.at, sql`now()`)}, attempts = 0, absent_since = null, last_error = null,
+        gate = jsonb_build_object('subject', ${outcome.subject}::text, 'detail', ${clean(outcome.detail)}::text,
+          'since', case when d.gate ->> 'subject' = ${outcome.subject} then d.gate ->> 'since' else ${NOW_ISO} end),
+        manifests = array_append(array_remove(array_remove(d.manifests, d.gate ->> 'subject'), ${outcome.subject}::text),
+          ${outcome.subject}::text)`;
     case "Confirming":
-      return sql`state = 'pending', ${dueAt(outcome.at, sql`now()`)}, last_error = null,
+      return sql`state = 'pending', gate = null, ${dueAt(outcome.at, sql`now()`)}, last_error = null,
         absent_since = ${unlessNews(sql`${outcome.absentSince.toISOString()}::timestamptz`)}`;
   }
 };
+
+const NOW_ISO = sql`to_char(now() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 /** What was captured at the claim is done. */
 const SETTLED = sql`

@@ -118,7 +118,7 @@ export interface ReplicationParked extends OutcomeBase {
 }
 export interface ReplicationSkipped extends OutcomeBase {
   readonly _tag: "ReplicationSkipped";
-  /** e.g. `deletes-ignored`, `echo`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`. */
+  /** e.g. `deletes-ignored`, `echo`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`, `waiting-signature`. */
   readonly reason: string;
   readonly detail?: string | undefined;
 }

@@ -97,6 +97,19 @@ describe("fan-out", () => {
     expect(out({ _tag: "ReferrerPushed", registry: "eu", repository: app, subject })).toEqual(nothing);
   });
 
+  it("a push without a tag may be a signature, which matters where a route waits for one", () => {
+    const push = { _tag: "ImagePushed", registry: "lab", repository: app, digest: digest("x") } as const;
+    expect(out(push)).toEqual(nothing);
+    const signature = { _tag: "PublicKey", files: ["/cosign.pub"] } as const;
+    const gated = compileRoutes([route({ name: "a", require: { signature } })], lookup);
+    expect(fanOut(push, 7, at, gated)).toEqual({
+      ...nothing,
+      referrers: [{ registry: "lab", repository: app, subject: undefined, position: 7, requestedAt: at }],
+    });
+    expect(fanOut({ ...push, registry: "eu" }, 7, at, gated)).toEqual(nothing);
+    expect(fanOut({ ...push, _tag: "TagDeleted" }, 7, at, gated)).toEqual(nothing);
+  });
+
   const drift = (fields: Partial<DriftFound>): DriftFound => ({
     _tag: "DriftFound",
     target: "us",

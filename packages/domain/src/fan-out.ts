@@ -37,7 +37,10 @@ export const fanOut = (event: DomainEvent, position: number, recordedAt: Date, c
     case "TagDeleted":
       // Without a tag, a push is a child of an index or of an image whose tag follows with a notification of its own;
       // a deletion by digest has a RescanRequested beside it (`eventOf`).
-      return event.tag === undefined ? NOTHING : deliver(at, event.registry, event.repository, event.tag);
+      if (event.tag !== undefined) return deliver(at, event.registry, event.repository, event.tag);
+      return event._tag === "ImagePushed" && mayBeSignature(at, event.registry, event.repository)
+        ? { ...NOTHING, referrers: [referrerOf({ ...event, subject: undefined }, at)] }
+        : NOTHING;
     case "ImagePromoted":
       return ends(at, event.registry, event.to === undefined ? [event.from] : [event.from, event.to]);
     case "ReferrerPushed":
@@ -98,6 +101,11 @@ const deliver = (at: At, registry: string, repository: RepositoryName, tag: Tag)
   };
 };
 
+/** A push that names no tag may be a signature: registries do not tell what it refers to. It matters only where a route waits for one. */
+const mayBeSignature = ({ compiled }: At, registry: string, repository: RepositoryName): boolean =>
+  (compiled.bySource.get(registry) ?? []).some(({ route }) => route.require !== undefined) &&
+  selectsRepository(compiled, registry, repository);
+
 const rescan = ({ compiled, position }: At, registry: string, repository: RepositoryName, reason: string): FanOut =>
   selectsRepository(compiled, registry, repository)
     ? { ...NOTHING, rescans: [{ registry, repository, position, reason }] }
@@ -133,7 +141,7 @@ const replay = ({ compiled, position, recordedAt }: At, { target, after, depth }
     : NOTHING;
 
 const referrerOf = (
-  event: Extract<DomainEvent, { _tag: "ReferrerPushed" }>,
+  event: Pick<ReferrerRequest, "registry" | "repository" | "subject">,
   { position, recordedAt }: At,
 ): ReferrerRequest => ({
   registry: event.registry,

@@ -22,6 +22,7 @@ const TABLE: Readonly<Record<FailureReason, readonly [number, number, number, nu
   "content-missing": [2000, 32_000, 300_000, 8],
   "upload-lost": [2000, 32_000, 300_000, 8],
   "source-moved": [2000, 32_000, 300_000, 8],
+  "trust-unavailable": [1000, 16_000, 30_000, "for-ever"],
   internal: [2000, 32_000, 300_000, 8],
   "invalid-response": [5000, 80_000, 300_000, 60],
   "too-large": [0, 0, 0, 1],

@@ -19,8 +19,11 @@ export const status = Effect.fnUntraced(function* (globals: Globals) {
   const parked = yield* look(() =>
     reads.deliveries({ state: "parked", limit: globals.json === true ? PARKED_GIVEN : PARKED_SHOWN }),
   );
+  const unsigned = yield* look(() =>
+    reads.deliveries({ waitsFor: "signature", limit: globals.json === true ? PARKED_GIVEN : PARKED_SHOWN }),
+  );
   if (globals.json === true) {
-    process.stdout.write(json({ targets, parked }));
+    process.stdout.write(json({ targets, parked, unsigned }));
     return ExitCode.ok;
   }
   const now = new Date();
@@ -40,6 +43,19 @@ export const status = Effect.fnUntraced(function* (globals: Globals) {
       ]),
     ),
   );
+  if (unsigned.length > 0) {
+    process.stdout.write(
+      `\n${table(
+        ["WAITING: SIGNATURE", "IMAGE", "SINCE", "WHY"],
+        unsigned.map(({ delivery, target, repository, tag, waitsFor }) => [
+          delivery,
+          `${target}/${repository}:${tag}`,
+          age(waitsFor?.since, now),
+          waitsFor?.detail ?? "",
+        ]),
+      )}`,
+    );
+  }
   if (parked.length > 0) {
     process.stdout.write(
       `\n${table(

@@ -115,7 +115,7 @@ const REFERENCE: Reference = {
     data: {
       ...OUTCOME,
       reason:
-        "such as `deletes-ignored`, `echo`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`",
+        "such as `deletes-ignored`, `echo`, `not-owned`, `protected`, `shared-digest`, `target-hidden`, `filtered`, `superseded`, `waiting-signature`",
       detail: optional("one line"),
     },
   },

@@ -105,7 +105,7 @@ export const makeMemoryBus = (state: MemoryState, guard: Guard, wakes: PubSub.Pu
       whileOurs(item, 0, (row) => {
         const next = settle(row, outcome, state.now());
         put(next);
-        if (outcome._tag !== "Confirming") {
+        if (outcome._tag !== "Confirming" && outcome.event !== undefined) {
           state.events.push(outcome.event);
           const huge = isHuge(outcome.event);
           if (huge === true) state.huge.add(placeOf(row));
@@ -195,6 +195,7 @@ const toItem = (row: Row, lineage: ReadonlyArray<Ancestor> | undefined): WorkIte
   lastReason: row.lastError?.reason,
   lineage,
   owned: ownedOf(row),
+  waitsFor: row.gate?.subject,
   absentSince: row.absentSince,
   requestedAt: new Date(row.requestedAt),
   leaseUntil: new Date(row.leaseUntil),

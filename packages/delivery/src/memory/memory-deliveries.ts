@@ -1,4 +1,5 @@
 import type { DeliveryRequest, Guard, OutcomeEvent, ReferrerRequest } from "@drayage/domain";
+import type { Digest } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import * as PubSub from "effect/PubSub";
 import type { Adoption } from "../adopt-equal.ts";
@@ -143,13 +144,18 @@ const adoptOne = (state: MemoryState, { digest, ...names }: Adoption): boolean =
   return true;
 };
 
+const concerns = (row: Row, subject: Digest | undefined): boolean =>
+  subject === undefined
+    ? row.gate !== undefined
+    : row.held === subject || row.manifests.includes(subject) || row.state === "leased";
+
 const writeReferrer = (state: MemoryState, target: string, request: ReferrerRequest): number => {
   const found = [...state.rows.values()].filter(
     (row) =>
       row.target === target &&
       row.source.registry === request.registry &&
       row.source.repository === request.repository &&
-      (row.held === request.subject || row.manifests.includes(request.subject) || row.state === "leased") &&
+      concerns(row, request.subject) &&
       request.position > row.done,
   );
   for (const row of found) {

@@ -27,6 +27,7 @@ export interface Row {
   readonly held: Digest | undefined;
   readonly intended: ReadonlyArray<Digest>;
   readonly manifests: ReadonlyArray<Digest>;
+  readonly gate: { readonly subject: Digest; readonly since: number } | undefined;
   readonly absentSince: Date | undefined;
   readonly lastError: Failure | undefined;
   readonly rival: SourceTag | undefined;
@@ -57,6 +58,7 @@ export const newRow = (id: string, request: DeliveryRequest, depth: number, now:
   held: undefined,
   intended: [],
   manifests: [],
+  gate: undefined,
   absentSince: undefined,
   lastError: undefined,
   rival: undefined,

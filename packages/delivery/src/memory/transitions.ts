@@ -96,12 +96,13 @@ export const settle = (given: Row, outcome: Outcome, now: number): Row => {
   const unlessNews = (absentSince: Date | undefined) => (row.sinceClaimNews ? undefined : absentSince);
   const soonest = (at: Date, withNews: number): number =>
     row.sinceClaimNews ? Math.min(at.getTime(), withNews) : at.getTime();
-  const attempts =
-    row.sinceClaimNews || !("event" in outcome && "error" in outcome.event) ? 0 : outcome.event.error.attempt;
+  const hasFailed = outcome._tag === "Failed" || outcome._tag === "Parked";
+  const attempts = row.sinceClaimNews || !hasFailed ? 0 : outcome.event.error.attempt;
   switch (outcome._tag) {
     case "Succeeded":
       return {
         ...done(row, now),
+        gate: undefined,
         absentSince: undefined,
         intended: [],
         held: outcome.held ?? undefined,
@@ -110,6 +111,7 @@ export const settle = (given: Row, outcome: Outcome, now: number): Row => {
     case "Skipped":
       return {
         ...done(row, now),
+        gate: undefined,
         absentSince: outcome.event.reason === "shared-digest" ? unlessNews(row.absentSince) : undefined,
       };
     case "Failed": {
@@ -117,14 +119,36 @@ export const settle = (given: Row, outcome: Outcome, now: number): Row => {
       return { ...row, state: "pending", dueAt, attempts, absentSince: undefined, lastError: outcome.event.error };
     }
     case "Parked": {
-      const failed: Row = { ...row, dueAt: now, attempts, absentSince: undefined, lastError: outcome.event.error };
+      const failed: Row = {
+        ...row,
+        gate: undefined,
+        dueAt: now,
+        attempts,
+        absentSince: undefined,
+        lastError: outcome.event.error,
+      };
       return row.sinceClaimNews
         ? { ...failed, state: "pending", requestedAt: row.sinceClaimAt ?? now }
         : { ...failed, state: "parked" };
     }
+    case "Waiting": {
+      const { subject } = outcome;
+      const manifests = row.manifests.filter((digest) => digest !== row.gate?.subject && digest !== subject);
+      return {
+        ...row,
+        state: "pending",
+        dueAt: soonest(outcome.at, now),
+        attempts: 0,
+        lastError: undefined,
+        absentSince: undefined,
+        gate: row.gate?.subject === subject ? row.gate : { subject, since: now },
+        manifests: [...manifests, subject],
+      };
+    }
     case "Confirming":
       return {
         ...row,
+        gate: undefined,
         state: "pending",
         dueAt: soonest(outcome.at, now),
         lastError: undefined,

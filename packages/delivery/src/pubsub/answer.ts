@@ -68,6 +68,8 @@ const of = (item: WorkItem, outcome: Outcome): Outcome => {
       return { ...outcome, event: { ...outcome.event, ...names } };
     case "Parked":
       return { ...outcome, event: { ...outcome.event, ...names } };
+    case "Waiting":
+      return outcome.event === undefined ? outcome : { ...outcome, event: { ...outcome.event, ...names } };
     case "Confirming":
       return outcome;
   }

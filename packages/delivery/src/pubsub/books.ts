@@ -42,7 +42,7 @@ const readItem = async (db: QueryExecutorProvider, where: RawBuilder<unknown>): 
   const { rows } = await sql<ItemRow>`
     select d.id::text as id, d.generation::float8 as generation, d.target, d.repository, d.tag, d.source_registry,
       d.source_repository, d.source_tag, d.route, d.claimed::float8 as claimed, d.claimed_depth, d.attempts, d.held_digest,
-      d.intended, d.absent_since, d.requested_at, d.lease_until, d.last_error ->> 'reason' as last_reason, null as lineage
+      d.intended, d.gate ->> 'subject' as waits_for, d.absent_since, d.requested_at, d.lease_until, d.last_error ->> 'reason' as last_reason, null as lineage
     from delivery d where ${where}`.execute(db);
   const [row] = rows;
   return row === undefined ? undefined : toItem(row);

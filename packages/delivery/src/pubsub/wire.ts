@@ -26,8 +26,25 @@ const delivery = z.string().regex(/^\d{1,18}$/);
 const texts = z.array(z.string()).readonly();
 
 const platform = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
+/** Files are those of the replicator's machine, under the same paths. */
+const signature = z.discriminatedUnion("_tag", [
+  z.object({ _tag: z.literal("PublicKey"), files: texts }),
+  z.object({
+    _tag: z.literal("Keyless"),
+    issuer: z.string(),
+    identity: z.discriminatedUnion("_tag", [
+      z.object({ _tag: z.literal("Exactly"), text: z.string() }),
+      z.object({ _tag: z.literal("Matching"), pattern: z.string() }),
+    ]),
+    trustRoot: z.discriminatedUnion("_tag", [
+      z.object({ _tag: z.literal("File"), file: z.string() }),
+      z.object({ _tag: z.literal("Tuf"), mirror: z.string().optional(), root: z.string().optional() }),
+    ]),
+  }),
+]);
 const policy = z.object({
   name: z.string(),
+  require: z.object({ signature }).optional(),
   platforms: z.object({ only: z.array(platform).readonly(), index: z.enum(["keep", "rewrite"]) }).optional(),
   foreignLayers: z.enum(["leave", "copy"]).optional(),
   referrers: z.union([
@@ -57,6 +74,7 @@ const workItem = z.object({
   lastReason: z.string().optional(),
   owned: z.array(digest),
   lineage: z.array(z.object({ source: sourceTag, owned: z.array(digest) })).optional(),
+  waitsFor: digest.optional(),
   absentSince: date.optional(),
   requestedAt: date,
   leaseUntil: date,
@@ -90,6 +108,13 @@ const outcome = z.discriminatedUnion("_tag", [
   z.object({ _tag: z.literal("Skipped"), event: eventOf("ReplicationSkipped") }),
   z.object({ _tag: z.literal("Failed"), event: eventOf("ReplicationFailed"), at: date }),
   z.object({ _tag: z.literal("Parked"), event: eventOf("ReplicationParked") }),
+  z.object({
+    _tag: z.literal("Waiting"),
+    subject: digest,
+    detail: z.string(),
+    at: date,
+    event: eventOf("ReplicationSkipped").optional(),
+  }),
   z.object({ _tag: z.literal("Confirming"), absentSince: date, at: date }),
 ]) satisfies z.ZodType<Outcome>;
 
@@ -166,7 +191,7 @@ export const decodeAnswer: (data: Uint8Array) => Decoded<Answer> = decoding(answ
 export const encodeAnswer = (value: Answer): Uint8Array => bytes(value);
 
 const outcomeOut = (value: Outcome): object => {
-  if (value._tag === "Confirming") return value;
+  if (value._tag === "Confirming" || value.event === undefined) return value;
   const { type, data } = encodeEvent(value.event);
   return { ...value, event: { type, data } };
 };

@@ -1,8 +1,10 @@
+import type { Digest } from "@drayage/oci-core/model";
 import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
+import type { Outcome } from "../bus.ts";
 import { cases } from "./cases.ts";
 import { claimOne, type MakeFixture, resultOf, takeOne } from "./fixture.ts";
-import { failed, namesOf, parked, sampleRequest, skipped, succeeded } from "./samples.ts";
+import { digestNumber, failed, namesOf, parked, sampleRequest, skipped, skippedEvent, succeeded } from "./samples.ts";
 
 const MINUTE = 60_000;
 const inMinutes = (minutes: number): Date => new Date(Date.now() + minutes * MINUTE);
@@ -122,6 +124,63 @@ export const outcomesContract = (make: MakeFixture): void => {
       expect(yield* claimOne(fixture)).toBeUndefined();
       yield* fixture.request([sampleRequest("app:v1", 4)]);
       expect(yield* takeOne(fixture)).toMatchObject({ tag: "v1", attempt: 1, claimed: 4 });
+    });
+
+    it("waits for a signature without an attempt, and goes on at once when news of it come", function* (fixture) {
+      const subject = digestNumber(7);
+      const waiting = (detail: string) =>
+        ({ _tag: "Waiting", subject, detail, at: inMinutes(10) }) as const satisfies Outcome;
+      const referrer = (position: number, about: Digest | undefined, repository = "app") => ({
+        registry: "source",
+        repository: sampleRequest(repository, 1).repository,
+        subject: about,
+        position,
+        requestedAt: new Date(),
+      });
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      expect(first.waitsFor).toBeUndefined();
+      yield* Effect.orDie(
+        fixture.bus.report(first, { ...waiting("none yet"), event: skippedEvent(first, "waiting-signature") }),
+      );
+      expect(namesOf(yield* fixture.outcomes)).toHaveLength(1);
+      expect(yield* claimOne(fixture)).toBeUndefined();
+      // What concerns others changes nothing.
+      expect(yield* fixture.referrers("east", [referrer(2, digestNumber(8)), referrer(3, undefined, "other")])).toBe(0);
+      expect(yield* claimOne(fixture)).toBeUndefined();
+
+      expect(yield* fixture.referrers("east", [referrer(4, subject)])).toBe(1);
+      const second = yield* takeOne(fixture);
+      expect(second).toMatchObject({ attempt: 1, claimed: 4, waitsFor: subject, depth: "referrers" });
+      yield* Effect.orDie(fixture.bus.report(second, waiting("a wrong one")));
+      expect(yield* fixture.outcomes).toHaveLength(1);
+
+      // Something whose subject nobody told may be it.
+      expect(yield* fixture.referrers("east", [referrer(5, undefined)])).toBe(1);
+      const third = yield* takeOne(fixture);
+      expect(third).toMatchObject({ attempt: 1, waitsFor: subject });
+      yield* Effect.orDie(fixture.bus.report(third, waiting("a wrong one")));
+
+      yield* fixture.request([sampleRequest("app:v1", 6)]);
+      const fourth = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(fourth, succeeded(fourth, subject, [])));
+      expect(yield* fixture.rows).toMatchObject([{ state: "idle", done: 6 }]);
+      expect(yield* fixture.referrers("east", [referrer(7, undefined)])).toBe(0);
+      yield* fixture.request([sampleRequest("app:v1", 8)]);
+      expect((yield* takeOne(fixture)).waitsFor).toBeUndefined();
+    });
+
+    it("waits for a signature no longer than it says, and not over news that came meanwhile", function* (fixture) {
+      const subject = digestNumber(7);
+      const waiting = (at: Date) => ({ _tag: "Waiting", subject, detail: "none yet", at }) as const satisfies Outcome;
+      yield* fixture.request([sampleRequest("app:v1", 1)]);
+      const first = yield* takeOne(fixture);
+      yield* Effect.orDie(fixture.bus.report(first, waiting(new Date(0))));
+      const second = yield* takeOne(fixture);
+      expect(second).toMatchObject({ attempt: 1, claimed: 1, waitsFor: subject });
+      yield* fixture.request([sampleRequest("app:v1", 2)]);
+      yield* Effect.orDie(fixture.bus.report(second, waiting(inMinutes(10))));
+      expect(yield* takeOne(fixture)).toMatchObject({ claimed: 2 });
     });
 
     it("waits for the second proof of absence without an event or an attempt", function* (fixture) {

@@ -73,9 +73,11 @@ export const weighing = (item: WorkItem, bytes: number): Outcome => {
   if (outcome._tag !== "Succeeded") return outcome;
   return { ...outcome, event: { ...outcome.event, bytes: { ...NONE, copied: bytes } } };
 };
+export const skippedEvent = (item: WorkItem, reason: string) =>
+  ({ _tag: "ReplicationSkipped", ...about(item), reason }) as const satisfies OutcomeEvent;
 export const skipped = (item: WorkItem, reason: string): Outcome => ({
   _tag: "Skipped",
-  event: { _tag: "ReplicationSkipped", ...about(item), reason },
+  event: skippedEvent(item, reason),
 });
 export const sampleFailure: Failure = {
   side: "target",

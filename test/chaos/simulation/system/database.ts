@@ -197,7 +197,7 @@ export class Database {
 }
 
 const wordOf = (outcome: Parameters<DeliveryBus["report"]>[1]): string => {
-  if (outcome._tag === "Confirming") return "";
+  if (outcome._tag === "Confirming" || outcome._tag === "Waiting") return "";
   const { event } = outcome;
   if (event._tag === "ReplicationSucceeded") return event.action;
   return event._tag === "ReplicationSkipped" ? event.reason : `${event.error.reason} (${event.error.detail})`;
