@@ -78,6 +78,14 @@ describe("the examples of the README", () => {
       expect(mirror.danglingReferences()).toEqual([]);
     }).pipe(Effect.scoped),
   );
+  it.live("one platform", () =>
+    Effect.gen(function* () {
+      const { stdout, mirror, fixture } = yield* run("Copy one platform");
+      expect(stdout).toBe("rewritten 2\n");
+      expect(mirror.manifest("team/app", fixture.children[0]?.digest ?? "")).toBeDefined();
+      expect(mirror.danglingReferences()).toEqual([]);
+    }).pipe(Effect.scoped),
+  );
   it.live("several targets", () =>
     Effect.gen(function* () {
       const { stdout, mirror, third, fixture } = yield* run("Copy to several targets");

@@ -150,11 +150,17 @@ it("a reconciliation in one line", () => {
 describe("progress", () => {
   const MIB = 1024 * 1024;
   const calls: Array<string> = [];
-  const bar = { update: (bytes: number) => calls.push(`at ${bytes / MIB}`) };
+  type Labels = { readonly name?: string; readonly size?: string; readonly rate?: string; readonly left?: string };
+  const together: Array<string> = [];
   const bars = {
-    create: (total: number) => {
-      calls.push(`bar of ${total / MIB}`);
-      return bar;
+    create: (total: number, _start: number, labels: Labels) => {
+      const isSum = labels.name?.startsWith("together") === true;
+      if (!isSum) calls.push(`bar of ${total / MIB}`);
+      return {
+        update: (bytes: number, { size, rate, left }: Labels) =>
+          void (isSum ? together.push(`${bytes / MIB} of ${size}, ${rate}, ${left}`) : calls.push(`at ${bytes / MIB}`)),
+        setTotal: () => {},
+      };
     },
     remove: () => calls.push("removed"),
     log: (text: string) => calls.push(text),
@@ -162,7 +168,10 @@ describe("progress", () => {
     stop: () => calls.push("stopped"),
   };
   const display = () => withBars(bars);
-  beforeEach(() => void calls.splice(0));
+  beforeEach(() => {
+    calls.splice(0);
+    together.splice(0);
+  });
 
   it("a blob that begins again goes back to nothing, in the same bar", () => {
     const { onProgress, stop } = display();
@@ -175,6 +184,19 @@ describe("progress", () => {
     stop();
     stop();
     expect(calls).toEqual(["bar of 8", "at 3", "at 4", "at 0", "at 2", "removed", "drawn", "stopped"]);
+  });
+
+  it("all blobs together have one, small ones too, with their rate and what is left", () => {
+    let ms = 0;
+    const { onProgress, stop } = withBars(bars, () => ms);
+    const small = digestOf(Buffer.from("small"));
+    onProgress({ _tag: "BlobStarted", digest: small, size: 0.5 * MIB });
+    onProgress({ _tag: "BlobStarted", digest, size: 8 * MIB });
+    ms += 1000;
+    onProgress({ _tag: "BlobBytes", digest, bytes: 2 * MIB });
+    onProgress({ _tag: "BlobDone", digest: small, size: 0.5 * MIB, way: "mounted" });
+    stop();
+    expect(together).toEqual(["0 of 8.91 MB, -, -", "2 of 8.91 MB, 2.1 MB/s, 4s", "2.5 of 8.91 MB, 2.1 MB/s, 3s"]);
   });
 
   it("small blobs have no bar", () => {

@@ -1,6 +1,7 @@
 import type { CopyProgress } from "@drayage/oci-core";
 import { MultiBar } from "cli-progress";
 import prettyBytes from "pretty-bytes";
+import { type Moving, Transfer } from "./transfer.ts";
 
 /** Blobs smaller than this are over before a bar could be read. */
 const BAR_FROM_BYTES = 1024 * 1024;
@@ -26,13 +27,32 @@ const makeBars = (): MultiBar =>
     clearOnComplete: true,
     // Signals are ours: they interrupt the copy, and its end stops the bars.
     gracefulExit: false,
-    etaBuffer: 50,
-    format: " {name}  {bar}  {done} / {size}  {eta_formatted}",
+    format: " {name}  {bar}  {done} / {size}  {rate}  {left}",
   });
+
+/** Characters of a digest that name its bar, and as many for the bar of all. */
+const NAME_CHARACTERS = 19;
+const TOGETHER = "together".padEnd(NAME_CHARACTERS);
+
+const labelsOf = ({ bytes, rate, eta }: Moving) => ({
+  done: prettyBytes(bytes),
+  rate: rate === 0 ? "-" : `${prettyBytes(Math.round(rate))}/s`,
+  left: eta === undefined ? "-" : duration(eta),
+});
+
+/** `42s`, `3m05s`, `2h10m`. */
+const duration = (seconds: number): string => {
+  const all = Math.ceil(seconds);
+  const two = (part: number): string => String(part).padStart(2, "0");
+  if (all < 60) return `${all}s`;
+  if (all < 3600) return `${Math.floor(all / 60)}m${two(all % 60)}s`;
+  return `${Math.floor(all / 3600)}h${two(Math.floor((all % 3600) / 60))}m`;
+};
 
 /** What is used of cli-progress. */
 interface Bar {
   update(bytes: number, labels: object): void;
+  setTotal(bytes: number): void;
 }
 interface Bars<B extends Bar> {
   create(total: number, start: number, labels: object): B;
@@ -43,34 +63,54 @@ interface Bars<B extends Bar> {
 }
 
 /** The display over given bars. */
-export const withBars = <B extends Bar>(bars: Bars<B>): CopyDisplay => {
-  const running = new Map<string, { readonly bar: B; bytes: number }>();
+export const withBars = <B extends Bar>(bars: Bars<B>, now?: () => number): CopyDisplay => {
+  const running = new Map<string, { readonly bar: B; readonly own: Transfer; bytes: number }>();
+  const all = new Transfer(now);
+  /** The line of all blobs together, above those of the blobs. */
+  let sum: B | undefined;
+  const showAll = (): void => {
+    if (sum === undefined) return;
+    const { bytes, total } = all.moving;
+    sum.setTotal(total);
+    sum.update(bytes, { ...labelsOf(all.moving), size: prettyBytes(total) });
+  };
   const show = (digest: string, bytes: number): void => {
     const one = running.get(digest);
     if (one === undefined) return;
     one.bytes = bytes;
-    one.bar.update(bytes, { done: prettyBytes(bytes) });
+    one.bar.update(bytes, labelsOf(one.own.moving));
   };
   let used = false;
   return {
     onProgress: (progress) => {
       switch (progress._tag) {
         case "BlobStarted": {
+          const { digest, size } = progress;
+          all.start(digest, size);
           // Told again for a blob whose upload begins anew: its bar goes back.
-          if (running.has(progress.digest)) return show(progress.digest, 0);
-          if (progress.size < BAR_FROM_BYTES) return;
-          const labels = { name: progress.digest.slice(0, 19), size: prettyBytes(progress.size), done: prettyBytes(0) };
-          running.set(progress.digest, { bar: bars.create(progress.size, 0, labels), bytes: 0 });
+          running.get(digest)?.own.start(digest, size);
+          if (running.has(digest)) return show(digest, 0);
+          if (size < BAR_FROM_BYTES) return showAll();
+          sum ??= bars.create(size, 0, { name: TOGETHER, size: prettyBytes(size), ...labelsOf(all.moving) });
+          showAll();
+          const own = new Transfer(now);
+          own.start(digest, size);
+          const labels = { name: digest.slice(0, NAME_CHARACTERS), size: prettyBytes(size), ...labelsOf(own.moving) };
+          running.set(digest, { bar: bars.create(size, 0, labels), own, bytes: 0 });
           used = true;
           return;
         }
         case "BlobBytes": // `bytes` is the amount since the last call
-          return show(progress.digest, (running.get(progress.digest)?.bytes ?? 0) + progress.bytes);
+          all.pass(progress.digest, progress.bytes);
+          running.get(progress.digest)?.own.pass(progress.digest, progress.bytes);
+          show(progress.digest, (running.get(progress.digest)?.bytes ?? 0) + progress.bytes);
+          return showAll();
         case "BlobDone": {
           const one = running.get(progress.digest);
           running.delete(progress.digest);
           if (one !== undefined) bars.remove(one.bar);
-          return;
+          all.done(progress.digest);
+          return showAll();
         }
         case "ManifestDone":
           return;
@@ -85,6 +125,7 @@ export const withBars = <B extends Bar>(bars: Bars<B>): CopyDisplay => {
       if (!used) return;
       used = false;
       running.clear();
+      sum = undefined;
       bars.update(); // what was logged since the last frame is still to be written
       bars.stop();
     },
