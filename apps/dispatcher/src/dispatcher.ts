@@ -10,6 +10,7 @@ import { handOut } from "./hand-out.ts";
 import { keepRetention } from "./retention.ts";
 import { startingPoints } from "./starting-points.ts";
 import { RESCAN_TYPES, RESCANS_SUBSCRIBER, TARGET_TYPES, targetSubscriber } from "./subscribers.ts";
+import { watchRestore } from "./watch-restore.ts";
 
 /** Name of the leadership; no subscriber is called so. Never change it. */
 const RETENTION = "retention";
@@ -32,7 +33,8 @@ export const dispatcher = ({
 }): Effect.Effect<never, never, Database | EventLog> => {
   const routes = compiledRoutes(config);
   const dispatching = dispatchRoutes(routes, { [RETENTION]: keepRetention(config, subscriptionsOf(routes)) });
-  return Effect.raceFirst(dispatching, handOut(config, [...routes.targets]));
+  // Each process has a mark of its own, whoever leads.
+  return Effect.raceFirst(Effect.raceFirst(dispatching, handOut(config, [...routes.targets])), watchRestore(config));
 };
 
 /** The same for routes that are compiled already. `beside`: further work of which there is one on a database, by its name. */

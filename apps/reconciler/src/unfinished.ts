@@ -1,4 +1,4 @@
-import { readReconciled } from "@drayage/delivery";
+import { readReconciled, restoredPosition } from "@drayage/delivery";
 import type { ReconciliationScope } from "@drayage/domain";
 import * as Effect from "effect/Effect";
 import { type Reconciler, reconcileAndAppend, routingOf, targetsOf } from "./run.ts";
@@ -34,14 +34,19 @@ const neverComplete = Effect.fnUntraced(function* ({ config, database }: Reconci
   return new Set(targets.filter((target) => known.get(target)?.complete === undefined));
 });
 
-/** Targets without a complete reconciliation since the last that was not. */
+/** Targets without a complete reconciliation since the last that was not, or since our books were restored from a backup. */
 export const unfinished = Effect.fnUntraced(function* ({ config, database }: Reconciler) {
   const targets = targetsOf(config);
   const known = yield* database.attempt("read reconciliations", () =>
     readReconciled(database.kysely, routingOf(config), targets),
   );
+  const restored = yield* database.attempt("read restore", () => restoredPosition(database.kysely));
   return targets.filter((target) => {
     const { complete, finished } = known.get(target) ?? {};
-    return complete === undefined || complete.position !== finished?.position;
+    return (
+      complete === undefined ||
+      complete.position !== finished?.position ||
+      (restored !== undefined && complete.position <= restored)
+    );
   });
 });

@@ -13,7 +13,9 @@ export type Deleted =
   | { readonly _tag: "Kept"; readonly reason: string; readonly detail: string }
   /** A tag of the same digest has to go too, and its own proof is old enough at `at`. */
   | { readonly _tag: "NotYet"; readonly at: Date }
-  | { readonly _tag: "Refused"; readonly why: string };
+  | { readonly _tag: "Refused"; readonly why: string }
+  /** No deletion for now. */
+  | { readonly _tag: "Off"; readonly why: string };
 
 export interface Deletion {
   readonly bus: DeliveryBus;
@@ -75,7 +77,7 @@ const permitted = Effect.fnUntraced(function* (deletion: Deletion, tags: number,
   const { bus, item, registry } = deletion;
   if (tags > 0) {
     const permit = yield* bus.permitDelete(item, tags, MANIFEST_WRITE_TIMEOUT_MS);
-    if (permit._tag === "Refused") return { _tag: "Refused", why: permit.why } satisfies Deleted;
+    if (permit._tag !== "Granted") return permit satisfies Deleted;
   } else {
     // All is counted, but the first attempt has used up time: a new lease is longer than the request may take (invariant 6).
     yield* bus.extend(item, LEASE_MS);

@@ -2,6 +2,7 @@
 import { type FaultAction, pushImage, type StrictRegistry } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
 import { describe, expect } from "vitest";
+import { replicate } from "./replicate.ts";
 import { APP, CONFIRM_AFTER_MS, MIRROR, small, test, type World, wordOf, wordsOf } from "./replicator.test-support.ts";
 
 const [one, two] = [small("one"), small("two")];
@@ -105,6 +106,24 @@ describe("a deletion at the source", () => {
     });
     expect(world.target.tags(APP)).toEqual(["v2", "witness"]);
   });
+
+  test(
+    "given our books were restored from a backup, when it is time to delete, then it is tried again later and nothing is deleted",
+    mirror,
+    function* (world) {
+      yield* given(world, "v1");
+      removed(world, "v1");
+      yield* world.settle;
+      world.later(CONFIRM_AFTER_MS);
+      const off = { _tag: "Off", why: "deletes are off: the database was restored" } as const;
+      const bus = { ...world.context.bus, permitDelete: () => Effect.succeed(off) };
+      const { outcome } = yield* replicate({ ...world.context, bus }, yield* world.claim);
+      expect(wordOf(outcome)).toBe("failed deletes-off");
+      expect(outcome).toMatchObject({ event: { error: { retryable: true, detail: off.why } } });
+      expect(deletesAt(world.target)).toBe(0);
+      expect(world.target.tags(APP)).toEqual(["v1", "witness"]);
+    },
+  );
 
   test("at a target that cannot delete is skipped", {
     ...mirror,

@@ -1,4 +1,4 @@
-import type { Failure, FailureReason, WorkItem } from "@drayage/domain";
+import { type Failure, type FailureReason, isRetryable, type WorkItem } from "@drayage/domain";
 import type { CopyError, RegistryError } from "@drayage/oci-core";
 import * as Data from "effect/Data";
 import * as Effect from "effect/Effect";
@@ -114,9 +114,14 @@ export const noPlatform = ({ source, route }: WorkItem): ReplicateError =>
     },
   });
 
-/** We will not do it, and the delivery waits for a person or for news. */
-export const refused = (reason: "conflict" | "guard-refused" | "approval-needed", detail: string): ReplicateError =>
-  new ReplicateError({ failure: { side: "drayage", operation: "decide", reason, detail, retryable: false } });
+/** We will not do it, and the delivery waits for a person or for news (or, for `deletes-off`, for a reconciliation). */
+export const refused = (
+  reason: "conflict" | "deletes-off" | "guard-refused" | "approval-needed",
+  detail: string,
+): ReplicateError =>
+  new ReplicateError({
+    failure: { side: "drayage", operation: "decide", reason, detail, retryable: isRetryable(reason) },
+  });
 
 /** A bug of ours ended the attempt: the image is poisoned for us, the others go on. */
 export const internal = (defect: unknown): RawFailure => ({

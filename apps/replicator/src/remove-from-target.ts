@@ -64,6 +64,8 @@ export const removeFromTarget = Effect.fnUntraced(function* ({ context, item, ro
       return says.skipped(deleted.reason, deleted.detail);
     case "NotYet":
       return says.confirming(item.absentSince ?? now, deleted.at);
+    case "Off":
+      return yield* refused("deletes-off", deleted.why);
     case "Refused":
       return yield* refused("guard-refused", deleted.why);
   }

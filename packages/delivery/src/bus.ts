@@ -55,7 +55,9 @@ export type Outcome =
 export type DeletePermit =
   | { readonly _tag: "Granted" }
   /** The guard's limit is reached: which one, in words. Counted as refused, nothing was counted as deleted. */
-  | { readonly _tag: "Refused"; readonly why: string };
+  | { readonly _tag: "Refused"; readonly why: string }
+  /** No deletion for now, and it will change by itself: ask again later. Nothing was counted. */
+  | { readonly _tag: "Off"; readonly why: string };
 
 /** Another tag at the target that we own and that holds the same digest. */
 export interface Sibling {

@@ -36,4 +36,5 @@ export { markReconciled, type Reconciled, type Routing, readReconciled } from ".
 export { referrersWithin } from "./referrers.ts";
 export { replayWithin } from "./replays.ts";
 export { claimRescans, extendRescan, finishRescan, type Rescan, releaseRescan, rescanWithin } from "./rescans.ts";
+export { deletesOff, type Mark, noticeRestore, readMark, restoredPosition, writeMark } from "./restored.ts";
 export { type NameConflict, requestWithin, takeOverWithin } from "./upsert.ts";

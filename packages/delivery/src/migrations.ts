@@ -120,6 +120,17 @@ alter table target_control
   add column window_zone text,
   add check ((window_from is null) = (window_until is null) and (window_from is null) = (window_zone is null))`;
 
+/** Which database this is, and since when it is known not to be the one that we wrote (`restored.ts`). One row. */
+const EPOCH = `
+create table epoch (
+  only_one boolean primary key default true check (only_one),
+  system text not null,
+  timeline integer not null,
+  restored_position bigint,
+  restored_at timestamptz,
+  why text
+)`;
+
 /** Repositories of a target whose last copied image was huge (`huge.ts`). Few: it is looked into by every request. */
 const HUGE = `
 create table huge_repository (
@@ -157,6 +168,14 @@ export const deliveryMigrations: Migrations = {
   "delivery/0005": {
     up: async (db) => {
       for (const statement of GATE) await sql.raw(statement).execute(db);
+    },
+  },
+  "delivery/0006": {
+    up: async (db) => {
+      await sql.raw(EPOCH).execute(db);
+      // It is the one that we wrote, as far as anybody knows today.
+      await sql`insert into epoch (system, timeline) select system_identifier::text, timeline_id
+        from pg_control_system(), pg_control_checkpoint()`.execute(db);
     },
   },
 };

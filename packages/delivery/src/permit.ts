@@ -3,6 +3,7 @@ import { type QueryExecutorProvider, sql } from "kysely";
 import type { DeletePermit } from "./bus.ts";
 import { isCurrent } from "./lease.ts";
 import { GUARD_WINDOW_MOST_MS } from "./limits.ts";
+import { deletesOff } from "./restored.ts";
 
 /**
  * The guard (DESIGN.md section 6), inside a transaction: counts under one lock of the target, so that workers who ask at the
@@ -19,6 +20,8 @@ export const permitWithin = async (
   await sql`select pg_advisory_xact_lock(${sql.lit(GUARD_LOCK)}, hashtext(${item.target}))`.execute(trx);
   const { rows: current } = await sql`select 1 from delivery d where ${isCurrent(item, neededMs)}`.execute(trx);
   if (current.length === 0) return undefined;
+  const off = await deletesOff(trx, item.target);
+  if (off !== undefined) return { _tag: "Off", why: off };
   await sql`delete from deletion where target = ${item.target}
     and at < now() - ${GUARD_WINDOW_MOST_MS}::float8 * interval '1 millisecond'`.execute(trx);
   const { rows } = await sql<{ in_repository: number; at_target: number; held: number }>`

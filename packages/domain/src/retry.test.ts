@@ -28,6 +28,7 @@ const TABLE: Readonly<Record<FailureReason, readonly [number, number, number, nu
   "too-large": [0, 0, 0, 1],
   "invalid-request": [0, 0, 0, 1],
   unsupported: [0, 0, 0, 1],
+  "deletes-off": [60_000, 900_000, 900_000, "for-ever"],
   conflict: [0, 0, 0, 1],
   "unsafe-location": [0, 0, 0, 1],
   "manifest-refused": [0, 0, 0, 1],

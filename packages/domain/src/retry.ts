@@ -33,6 +33,7 @@ export type GraphFailure =
 export type OwnFailure =
   | "absence-unproven" // the source lacks the tag, but the proof could not be made
   | "guard-refused" // the limit on deletions is reached
+  | "deletes-off" // our books were restored from a backup, and the target is not compared with them yet
   | "approval-needed" // a whole repository vanished
   | "trust-unavailable" // what signatures are checked against cannot be read or fetched
   | "rival-source" // another source owns the name at the target
@@ -62,6 +63,8 @@ const PERSON: Row = { base: 5 * SECOND, cap: 15 * MINUTE, attempts: 12 };
 const DOUBTFUL: Row = { base: 2 * SECOND, cap: 5 * MINUTE, attempts: 8 };
 /** A proxy's error page comes and goes with an outage of hours: 60 attempts at 5 minutes are about five. */
 const GARBLED: Row = { base: 5 * SECOND, cap: 5 * MINUTE, attempts: 60 };
+/** Changes by itself, with the next complete reconciliation. */
+const LATER: Row = { base: MINUTE, cap: 15 * MINUTE, attempts: "for-ever" };
 /** Will not change by itself. */
 const NEVER: Row = { base: 0, cap: 0, attempts: 1 };
 
@@ -93,6 +96,7 @@ const TABLE: Readonly<Record<FailureReason, Row>> = {
   "graph-too-large": NEVER,
   "platform-missing": NEVER,
   "sparse-index-refused": NEVER,
+  "deletes-off": LATER,
   "guard-refused": NEVER,
   "approval-needed": NEVER,
   "rival-source": NEVER,

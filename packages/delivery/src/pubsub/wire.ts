@@ -149,6 +149,7 @@ const sibling = z
 const permit = z.discriminatedUnion("_tag", [
   z.object({ _tag: z.literal("Granted") }),
   z.object({ _tag: z.literal("Refused"), why: z.string() }),
+  z.object({ _tag: z.literal("Off"), why: z.string() }),
 ]) satisfies z.ZodType<DeletePermit>;
 const said = z.discriminatedUnion("_tag", [
   z.object({ _tag: z.literal("Done") }),
