@@ -1,9 +1,11 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, it } from "vitest";
 import { APPS, COMPOSER, IMPORT_RULES, isAllowed } from "./architecture/import-rules.ts";
 import { importsOf, resolvedImports } from "./architecture/imports.ts";
 import { TEXT_RULES } from "./architecture/text-rules.ts";
-import { allFiles, isTestFile, lockedWorkspaces, rootManifest, workspaces } from "./architecture/workspaces.ts";
+import { allFiles, isTestFile, lockedWorkspaces, ROOT, rootManifest, workspaces } from "./architecture/workspaces.ts";
 
 /** Larger than this a file has more than one subject. Most are under 200. */
 const LINES_MAX = 400;
@@ -156,5 +158,35 @@ describe("packages", () => {
         default: expect.stringMatching(/^\.\/dist\/.+\.js$/),
       });
     }
+  });
+});
+
+describe("docs/invariants.md", () => {
+  const page = readFileSync(join(ROOT, "docs/invariants.md"), "utf8");
+  const rows = page.split("\n").filter((line) => /^\| \d+ \|/.test(line));
+
+  it("has a row for each invariant, with owner, run time and test", () => {
+    expect(rows.map((row) => Number(row.split("|")[1]))).toEqual(Array.from({ length: 11 }, (_, n) => n + 1));
+    none(
+      rows.filter((row) =>
+        row
+          .split("|")
+          .slice(2, -1)
+          .some((cell) => cell.trim() === ""),
+      ),
+    );
+  });
+
+  it("names files that exist, and tests that they have", () => {
+    const named = [...page.matchAll(/`([a-z-]+\/[^` ]+)`(?: "([^"]+)")?/g)];
+    expect(named.length).toBeGreaterThan(rows.length);
+    none(
+      named.flatMap(([, path = "", test]) => {
+        if (!existsSync(join(ROOT, path))) return [`${path} does not exist`];
+        return test === undefined || readFileSync(join(ROOT, path), "utf8").includes(test)
+          ? []
+          : [`${path} has no test "${test}"`];
+      }),
+    );
   });
 });
