@@ -116,6 +116,27 @@ describe.each(pubSubEmulators())("replicators without a database, over Pub/Sub o
     }
   });
 
+  it("lose nothing when the control side is killed while they work", async () => {
+    const [near] = lab.targets;
+    if (near === undefined) throw new Error("no target");
+    const { dray } = lab;
+    const pushing = pushMany(lab.source.url, { repository: "team/control", count: 30, seed: "control" });
+    await waitFor(async () => (await near.tags(copyOf("team/control"))).length >= 3, {
+      what: "some of the tags at near",
+      withinMs: SOON_MS,
+      everyMs: 5,
+    });
+    await dray.kill();
+    const wanted = await pushing;
+    await dray.up();
+    report(
+      "after a kill of the control side, 30 tags",
+      `${await arrival(near, "team/control", wanted, { dray, withinMs: AFTER_A_LEASE_MS })} ms`,
+    );
+    await level(dray, AFTER_A_LEASE_MS);
+    expect(await unfinished(dray)).toEqual([]);
+  });
+
   it("lose nothing when one is killed in the middle of a copy: another does it once the lease has run out", async () => {
     const image = bigImage("killed", LAYER_BYTES);
     await push(lab.source.url, "team/big", "killed", image);
