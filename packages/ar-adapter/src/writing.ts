@@ -81,7 +81,8 @@ export const creating = (registry: Registry, api: ArtifactRegistryApi, creation:
     );
   return ensuringRepository({
     ...registry,
-    resolve: (repository, reference) => lookingFor(repository, registry.resolve(repository, reference), undefined),
+    resolve: (repository, reference, known) =>
+      lookingFor(repository, registry.resolve(repository, reference, known), undefined),
     hasBlob: (repository, digest) => lookingFor(repository, registry.hasBlob(repository, digest), false),
     tags: (repository) =>
       Stream.catchIf(

@@ -42,6 +42,8 @@ const traits: RegistryTraits = {
   tagDelete: "probe",
   /** 2.7: there since 7.90.1, unless the repository has it switched off. */
   referrers: "unknown",
+  /** 2.3: its entity tags are SHA-1, and measurements of its conditional answers contradict each other. */
+  conditional: "never",
   /** 2.5: without a size all tags come in one answer. */
   tagPageSize: 1000,
   /** 3.8: cloud instances have unpublished limits, and other clients need the instance too. */

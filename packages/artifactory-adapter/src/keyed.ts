@@ -70,7 +70,8 @@ export const connectKeyed = (keyed: KeyedSettings): Effect.Effect<Registry, neve
 
     return {
       ...plain,
-      resolve: (repository, reference) => at(repository, ({ registry, image }) => registry.resolve(image, reference)),
+      resolve: (repository, reference, known) =>
+        at(repository, ({ registry, image }) => registry.resolve(image, reference, known)),
       manifest: (repository, reference) => at(repository, ({ registry, image }) => registry.manifest(image, reference)),
       putManifest: (repository, reference, manifest) =>
         at(repository, ({ registry, image }) => registry.putManifest(image, reference, manifest)),

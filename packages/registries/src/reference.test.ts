@@ -14,6 +14,7 @@ const row = (type: RegistryConfig["type"]): string => {
     tagDelete,
     referrers,
     sparseIndex,
+    conditional,
     tagPageSize,
     concurrency,
     requestsPerSecond,
@@ -25,6 +26,7 @@ const row = (type: RegistryConfig["type"]): string => {
     tagDelete,
     referrers,
     sparseIndex,
+    conditional,
     tagPageSize,
     concurrency,
     requestsPerSecond ?? "no limit",
@@ -34,8 +36,8 @@ const row = (type: RegistryConfig["type"]): string => {
 
 const table = (): string =>
   [
-    "| `type` | upload | presence | tagDelete | referrers | sparse index | page | concurrency | requests/s | key |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "| `type` | upload | presence | tagDelete | referrers | sparse index | conditional | page | concurrency | requests/s | key |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
     ...TYPES.map(row),
     "",
   ].join("\n");

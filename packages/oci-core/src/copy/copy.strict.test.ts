@@ -239,6 +239,37 @@ describe("through the client, between strict registries", () => {
     }).pipe(Effect.scoped),
   );
 
+  it.live(
+    "tags that are unchanged are asked for without a look at their manifests at the source, never at the target",
+    () =>
+      Effect.gen(function* () {
+        const { source, target, copier } = yield* startBoth();
+        const tags = ["1", "2", "3", "4", "5"].map(tagOf);
+        for (const tag of tags) yield* pushImage(source.server.url, "team/app", tag, image({ seed: tag }));
+        const repository = app;
+        const all = copier.copyRepository({
+          source: { registry: source.client, repository },
+          target: { registry: target.client, repository },
+          depth: "tag",
+          referrers: "none",
+        });
+        expect(yield* all).toMatchObject({ copied: 5, unchanged: 0, failed: 0 });
+        const moved = image({ seed: "moved" });
+        yield* pushImage(source.server.url, "team/app", "4", moved);
+        for (const side of [source, target]) side.server.requests.reset();
+        expect(yield* all).toMatchObject({ copied: 1, unchanged: 4, failed: 0 });
+        expect(source.server.requests.count({ route: "manifest", status: 304 })).toBe(4);
+        expect(target.server.requests.count({ status: 304 })).toBe(0);
+        expect(target.server.manifest("team/app", "4")?.digest).toBe(moved.digest);
+
+        // The target still has the tag, and lost what it names.
+        target.server.deleteManifest("team/app", moved.digest);
+        target.server.putTag("team/app", "4", moved.digest);
+        expect(yield* all).toMatchObject({ copied: 1, unchanged: 4, failed: 0 });
+        expect(target.server.danglingReferences()).toEqual([]);
+      }).pipe(Effect.scoped),
+  );
+
   it.live("an immutable tag that holds the digest is a success, another a conflict", () =>
     Effect.gen(function* () {
       const immutable = { tags: /^1$/, status: 400, code: "TAG_INVALID", sameDigest: "refused" } as const;

@@ -28,30 +28,33 @@ export interface Sides {
 /**
  * Learns both sides with as few requests as can be: nothing that the caller knows is asked for, both HEADs go out at
  * the same time, and where the target is known to lack the tag the source's document is read at once, which tells the
- * digest too. Where the last copies found their tags missing, the target is asked first, since its answer is likely to save the HEAD of
- * the source.
+ * digest too. The target is asked first where its answer is likely to save work at the source: the HEAD, where the last copies found their tags
+ * missing; the look at the manifest, where the source compares digests. Never the other way round: a target that compares would not notice that
+ * its content is gone.
  */
 export const resolveSides = Effect.fnUntraced(function* <E>(request: CopyRequest<E>, memory: TargetMemory) {
   const { source, target, known } = request;
   const wantedKnown: Pinned | undefined =
     known?.wanted ?? (isDigest(source.reference) ? { digest: source.reference } : undefined);
+  const isHeldKnown = known?.held !== undefined;
   const byTag = target.tag;
   if (byTag === undefined) {
-    const wanted = wantedKnown ?? (yield* pin(request, known?.held === null));
-    const held = known?.held === undefined ? yield* hold(request, wanted.digest) : (known.held ?? undefined);
+    const wanted = wantedKnown ?? (yield* pin(request, known?.held));
+    const held = isHeldKnown ? (known.held ?? undefined) : yield* hold(request, wanted.digest);
     const sides: Sides = { wanted, held };
     return sides;
   }
-  if (wantedKnown === undefined && known?.held === undefined && memory.likelyLacks(target.registry.name)) {
+  const isFirst = memory.likelyLacks(target.registry.name) || source.registry.comparesDigests?.() === true;
+  if (wantedKnown === undefined && !isHeldKnown && isFirst) {
     const held = yield* hold(request, byTag);
     memory.held(target.registry.name, held !== undefined);
-    const sides: Sides = { wanted: yield* pin(request, held === undefined), held };
+    const sides: Sides = { wanted: yield* pin(request, held ?? null), held };
     return sides;
   }
   const [wanted, held] = yield* Effect.all(
     [
-      wantedKnown === undefined ? pin(request, known?.held === null) : Effect.succeed(wantedKnown),
-      known?.held === undefined ? hold(request, byTag) : Effect.succeed(known.held ?? undefined),
+      wantedKnown === undefined ? pin(request, known?.held) : Effect.succeed(wantedKnown),
+      isHeldKnown ? Effect.succeed(known.held ?? undefined) : hold(request, byTag),
     ],
     { concurrency: 2 },
   );
@@ -60,14 +63,15 @@ export const resolveSides = Effect.fnUntraced(function* <E>(request: CopyRequest
   return sides;
 });
 
-const pin = <E>(request: CopyRequest<E>, readsAtOnce: boolean): Effect.Effect<Pinned, CopyError> => {
+/** `held`: what the target has, `null` for nothing, `undefined` where that is not known. */
+const pin = <E>(request: CopyRequest<E>, held: Resolved | null | undefined): Effect.Effect<Pinned, CopyError> => {
   const { registry, repository, reference } = request.source;
   const read = registry.manifest(repository, reference).pipe(
     Effect.mapError(onSide("source")),
     Effect.map((top): Pinned => ({ digest: top.digest, top })),
   );
-  if (readsAtOnce) return read;
-  return registry.resolve(repository, reference).pipe(
+  if (held === null) return read;
+  return registry.resolve(repository, reference, held).pipe(
     Effect.mapError(onSide("source")),
     // A HEAD has no body: only a GET tells a missing tag from a missing repository or a proxy's 404.
     Effect.flatMap((resolved) => (resolved === undefined ? read : Effect.succeed<Pinned>({ digest: resolved.digest }))),

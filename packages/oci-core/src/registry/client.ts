@@ -78,7 +78,7 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
     const { limiter, throttle } = settings.limits ?? makeLimits(traits, pace);
     const auth = isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
     const exchange = makeExchange({ name, url: base, auth, realms: settings.realms, http, limiter });
-    const manifests = makeManifests(base, exchange);
+    const manifests = makeManifests(base, exchange, traits);
     return {
       name,
       url,

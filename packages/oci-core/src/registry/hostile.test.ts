@@ -20,6 +20,7 @@ import { nextLink, nextPage } from "./link.ts";
 import { makeListing } from "./listing.ts";
 import { makeManifests } from "./manifests.ts";
 import { makeReferrers } from "./referrers.ts";
+import { STANDARD_TRAITS } from "./traits.ts";
 import { makeUploads } from "./uploads.ts";
 
 const WEB = parseRepositoryName("team/web") ?? expect.unreachable();
@@ -154,7 +155,7 @@ it("answers of any kind, through the whole client", async () => {
         http,
         limiter: makeLimiter(8, undefined),
       });
-      const manifests = makeManifests(url, exchange);
+      const manifests = makeManifests(url, exchange, STANDARD_TRAITS);
       const uploads = makeUploads(url, { upload: "patch" }, exchange);
       const referrers = makeReferrers(
         url,

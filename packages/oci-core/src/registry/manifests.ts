@@ -4,6 +4,7 @@ import { digestAlgorithm, digestOf, isDigest, parseDigest } from "../model/diges
 import type { Manifest } from "../model/manifest.ts";
 import { MANIFEST_ACCEPT, mediaTypeOf } from "../model/media-types.ts";
 import { MANIFEST_BYTES_MAX, type ManifestRefused, parseManifest } from "../model/parse-manifest.ts";
+import { type EntityTags, entityTag, makeEntityTags } from "./entity-tags.ts";
 import { type RegistryError, saysAbsent } from "./errors.ts";
 import { apiUrl, type Call, type Context, type Exchange, repositoryScope } from "./exchange.ts";
 import { failure, isPage, type Place } from "./failure.ts";
@@ -11,6 +12,7 @@ import type { HttpAnswer } from "./http.ts";
 import { readBody } from "./read-body.ts";
 import type { Registry, Resolved } from "./registry.ts";
 import { retried } from "./retry.ts";
+import type { RegistryTraits } from "./traits.ts";
 
 /**
  * The whole of a manifest PUT or DELETE, waiting and retries included: after it no request of ours is under way any more. A
@@ -18,9 +20,17 @@ import { retried } from "./retry.ts";
  */
 export const MANIFEST_WRITE_TIMEOUT_MS = 60_000;
 
-export type ManifestMethods = Pick<Registry, "resolve" | "manifest" | "putManifest" | "deleteManifest">;
+export type ManifestMethods = Pick<
+  Registry,
+  "resolve" | "comparesDigests" | "manifest" | "putManifest" | "deleteManifest"
+>;
 
-export const makeManifests = (base: URL, exchange: Exchange): ManifestMethods => {
+export const makeManifests = (
+  base: URL,
+  exchange: Exchange,
+  traits: Pick<RegistryTraits, "conditional">,
+): ManifestMethods => {
+  const entityTags = makeEntityTags(base, traits);
   const read = (method: "GET" | "HEAD", repository: RepositoryName, reference: Tag | Digest): Call => ({
     operation: `${method} manifest`,
     reference: referenceText(repository, reference),
@@ -35,13 +45,38 @@ export const makeManifests = (base: URL, exchange: Exchange): ManifestMethods =>
 
   const manifest: Registry["manifest"] = (repository, reference) =>
     retried(
-      exchange.call(read("GET", repository, reference), (answer, context) => readManifest(reference, answer, context)),
+      exchange.call(read("GET", repository, reference), (answer, context) =>
+        readManifest(reference, answer, context, entityTags),
+      ),
     );
 
   const head = (repository: RepositoryName, reference: Tag | Digest) =>
     retried(
-      exchange.call(read("HEAD", repository, reference), (answer, context) => readHead(reference, answer, context)),
+      exchange.call(read("HEAD", repository, reference), (answer, context) =>
+        readHead(reference, answer, context, entityTags),
+      ),
     );
+
+  const headUnless = (repository: RepositoryName, tag: Tag, known: Resolved) => {
+    const call = read("HEAD", repository, tag);
+    const headers = { ...call.headers, "if-none-match": entityTag(known.digest) };
+    return retried(
+      exchange.call({ ...call, headers }, async (answer, context): Promise<Head> => {
+        if (answer.status !== 304) return readHead(tag, answer, context, entityTags);
+        return entityTags.confirms(answer, known) ? { _tag: "Known", resolved: known } : { _tag: "AskAgain" };
+      }),
+    );
+  };
+
+  const resolved = (
+    repository: RepositoryName,
+    reference: Tag | Digest,
+    found: Head,
+  ): Effect.Effect<Resolved | undefined, RegistryError> => {
+    if (found._tag === "Known") return Effect.succeed(found.resolved);
+    if (found._tag === "AskWithGet") return get(repository, reference);
+    return Effect.flatMap(head(repository, reference), (again) => resolved(repository, reference, again));
+  };
 
   const get = (
     repository: RepositoryName,
@@ -74,9 +109,15 @@ export const makeManifests = (base: URL, exchange: Exchange): ManifestMethods =>
 
   return {
     manifest,
-    resolve: (repository, reference) =>
-      Effect.flatMap(head(repository, reference), (found) =>
-        found._tag === "AskWithGet" ? get(repository, reference) : Effect.succeed(found.resolved),
+    comparesDigests: entityTags.areDigests,
+    resolve: (repository, reference, known) =>
+      Effect.suspend(() =>
+        Effect.flatMap(
+          known === undefined || isDigest(reference) || !entityTags.areDigests()
+            ? head(repository, reference)
+            : headUnless(repository, reference, known),
+          (found) => resolved(repository, reference, found),
+        ),
       ),
     putManifest: (repository, reference, { bytes, mediaType, digest }) =>
       write(
@@ -111,10 +152,19 @@ export const makeManifests = (base: URL, exchange: Exchange): ManifestMethods =>
 export const referenceText = (repository: RepositoryName, reference: Tag | Digest): string =>
   isDigest(reference) ? `${repository}@${reference}` : `${repository}:${reference}`;
 
-type Head = { readonly _tag: "Known"; readonly resolved: Resolved | undefined } | { readonly _tag: "AskWithGet" };
+type Head =
+  | { readonly _tag: "Known"; readonly resolved: Resolved | undefined }
+  | { readonly _tag: "AskWithGet" }
+  /** A 304 that does not fit to our condition: asked without one. */
+  | { readonly _tag: "AskAgain" };
 
 /** Everything that HEAD leaves open is asked with GET, whose bytes we hash ourselves. */
-const readHead = async (reference: Tag | Digest, answer: HttpAnswer, { fail }: Context): Promise<Head> => {
+const readHead = async (
+  reference: Tag | Digest,
+  answer: HttpAnswer,
+  { fail }: Context,
+  entityTags: EntityTags,
+): Promise<Head> => {
   if (answer.status === 404) return { _tag: "Known", resolved: undefined };
   if (answer.status === 405) return { _tag: "AskWithGet" };
   if (answer.status !== 200) throw await fail(answer);
@@ -124,6 +174,7 @@ const readHead = async (reference: Tag | Digest, answer: HttpAnswer, { fail }: C
   const contradicts = isDigest(reference) && digest !== reference;
   if (digest === undefined || mediaType === undefined || !/^\d+$/.test(length) || contradicts)
     return { _tag: "AskWithGet" };
+  entityTags.seen(answer, digest);
   return { _tag: "Known", resolved: { digest, mediaType, size: Number(length) } };
 };
 
@@ -131,6 +182,7 @@ const readManifest = async (
   reference: Tag | Digest,
   answer: HttpAnswer,
   { fail, place }: Context,
+  entityTags: EntityTags,
 ): Promise<Manifest> => {
   if (answer.status !== 200) throw await fail(answer);
   const bytes = await readBody(answer.body, MANIFEST_BYTES_MAX);
@@ -141,6 +193,7 @@ const readManifest = async (
   }
   const parsed = parseManifest(bytes, answer.header("content-type"));
   if (parsed._tag === "Refused") throw refusal(place, answer.status, parsed);
+  entityTags.seen(answer, parsed.digest);
   return isDigest(reference) ? { ...parsed, digest: reference } : parsed;
 };
 

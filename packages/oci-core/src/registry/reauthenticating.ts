@@ -43,7 +43,7 @@ export const reauthenticating = (
     });
   return {
     ...registry,
-    resolve: (repository, reference) => again(registry.resolve(repository, reference)),
+    resolve: (repository, reference, known) => again(registry.resolve(repository, reference, known)),
     manifest: (repository, reference) => again(registry.manifest(repository, reference)),
     putManifest: (repository, reference, manifest) => again(registry.putManifest(repository, reference, manifest)),
     hasBlob: (repository, digest) => again(registry.hasBlob(repository, digest)),

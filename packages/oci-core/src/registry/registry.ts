@@ -96,11 +96,16 @@ export interface Registry {
    * HEAD; GET where HEAD leaves something open (no digest, type or length, or HEAD is not supported). `undefined`: nothing is there as far
    * as HEAD can tell. It is NO proof of absence: a 404 of HEAD has no body, so a proxy or the wrong backend may have
    * sent it. Whoever wants to delete because of it asks `manifest`, which fails with `not-found` only if the registry said so.
+   * `known`: what the tag is believed to hold, from another place that was asked in full. A registry that compares may answer that it still
+   * does, without looking at its content, so the registry that the belief is from is never asked in this way. The answer is then `known`.
    */
   readonly resolve: (
     repository: RepositoryName,
     reference: Tag | Digest,
+    known?: Resolved | undefined,
   ) => Effect.Effect<Resolved | undefined, RegistryError>;
+  /** Whether `resolve` makes use of `known`, as far as earlier answers tell: then it is worth having it first. Default: it does not. */
+  readonly comparesDigests?: (() => boolean) | undefined;
   /**
    * GET with every manifest type in Accept; bytes verified against a digest reference, hashed for a tag; at most 8 MiB.
    * Fails with `manifest-refused` for a document that can never be copied (see `parseManifest`).

@@ -13,7 +13,7 @@ export interface Renaming {
 /** The same registry under other repository names. Errors keep the registry's own names: those are what its operator looks for. */
 export const renamed = (registry: Registry, { outward, inward }: Renaming): Registry => ({
   ...registry,
-  resolve: (repository, reference) => registry.resolve(outward(repository), reference),
+  resolve: (repository, reference, known) => registry.resolve(outward(repository), reference, known),
   manifest: (repository, reference) => registry.manifest(outward(repository), reference),
   putManifest: (repository, reference, manifest) => registry.putManifest(outward(repository), reference, manifest),
   hasBlob: (repository, digest) => registry.hasBlob(outward(repository), digest),

@@ -28,6 +28,12 @@ export interface RegistryTraits {
    * `tried`: not known, or a setting of the registry (distribution 3 has `validation.manifests.indexes`); it is put, and a refusal said as what it is.
    */
   readonly sparseIndex: "refused" | "tried";
+  /**
+   * Whether a tag that is likely to be unchanged may be asked for with `If-None-Match`. `learnt`: once the registry has shown that its entity tags
+   * are its digests (docker-registry then answers 304 before it reads and checks the manifest). `never`: its answers to such requests contradict
+   * each other.
+   */
+  readonly conditional: "learnt" | "never";
   /** Largest page asked for in tags/list. */
   readonly tagPageSize: number;
   /** Requests in flight at once, all copies together. */
@@ -47,6 +53,7 @@ export const STANDARD_TRAITS: RegistryTraits = {
   tagDelete: "tag",
   referrers: "unknown",
   sparseIndex: "tried",
+  conditional: "learnt",
   tagPageSize: 1000,
   concurrency: 32,
   requestsPerSecond: undefined,

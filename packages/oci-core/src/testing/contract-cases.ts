@@ -112,6 +112,18 @@ export const CONTRACT: Readonly<Record<string, ContractCase>> = {
       strictEqual((yield* registry.resolve(repository, before.digest))?.digest, before.digest);
     }),
 
+  "answers what a tag has, whatever was known of it": ({ registry, ...subject }, repository) =>
+    Effect.gen(function* () {
+      const [before, after] = [image({ seed: "contract/known" }), image({ seed: "contract/unknown" })];
+      yield* push(subject, repository, "known", before);
+      const known = yield* registry.resolve(repository, tag("known"));
+      deepStrictEqual(yield* registry.resolve(repository, tag("known"), known), known);
+      yield* push(subject, repository, "known", after);
+      strictEqual((yield* registry.resolve(repository, tag("known"), known))?.digest, after.digest);
+      strictEqual(yield* registry.resolve(repository, tag("absent"), known), undefined);
+      strictEqual((yield* registry.resolve(repository, before.digest, known))?.digest, before.digest);
+    }),
+
   "uploads blobs from bytes and from a stream": ({ registry, ...subject }, repository) =>
     Effect.gen(function* () {
       for (const size of [0, 1, 70_000, 3_000_000]) {

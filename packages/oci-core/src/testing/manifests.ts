@@ -30,16 +30,19 @@ export const handleManifest = async (
     return refusal(404, "NAME_UNKNOWN", "repository name not known to registry", { name: repository });
   }
   if (exchange.method === "DELETE") return deleteManifest(state, exchange, held, reference);
-  const manifest = find(state, held, reference);
+  const digest = digestBehind(state, held, reference);
+  if (isUnchanged(state, exchange, digest)) return empty(304);
+  const manifest = held.manifests.get(digest ?? "");
   return manifest === undefined
     ? refusal(404, "MANIFEST_UNKNOWN", "manifest unknown", { reference })
     : getManifest(state, exchange, held, reference, manifest);
 };
 
-const find = (state: RegistryState, held: StoredRepository, reference: string): StoredManifest | undefined => {
+/** What a tag names, whether or not it is there. */
+const digestBehind = (state: RegistryState, held: StoredRepository, reference: string): string | undefined => {
   const late = state.lag.instead(held.name, reference);
-  const there = isDigest(reference) ? reference : held.tags.get(reference);
-  return held.manifests.get((late === undefined ? there : late.before) ?? "");
+  if (late !== undefined) return late.before;
+  return isDigest(reference) ? reference : held.tags.get(reference);
 };
 
 const getManifest = (
@@ -56,9 +59,15 @@ const getManifest = (
   }
   const tag = isDigest(reference) ? undefined : reference;
   state.emit({ ...about(manifest), action: "pull", what: "manifest", repository: held.name, tag, by: exchange });
-  const headers = { "Docker-Content-Digest": digest, Etag: `"${digest}"` };
-  if (exchange.headers["if-none-match"] === headers.Etag) return empty(304, headers);
-  return { status: 200, headers: { ...headers, "Content-Type": mediaType }, body: bytes };
+  const etag = state.rules().entityTags === "digest" ? { Etag: `"${digest}"` } : undefined;
+  const headers = { "Docker-Content-Digest": digest, ...etag, "Content-Type": mediaType };
+  return { status: 200, headers, body: bytes };
+};
+
+/** As docker-registry does it: right after the tag was looked up, also where the manifest is gone, and nobody is told of a pull. */
+const isUnchanged = (state: RegistryState, exchange: Exchange, digest: string | undefined): boolean => {
+  const asked = exchange.headers["if-none-match"];
+  return asked !== undefined && state.rules().entityTags === "digest" && (asked === digest || asked === `"${digest}"`);
 };
 
 /** By name only, as docker-registry does for OCI types: a wildcard counts for types that no client can be expected to know. */

@@ -49,6 +49,8 @@ export interface StrictRegistryRules {
   readonly relocate?: { readonly uploads: string; readonly downloads: string } | undefined;
   /** Whether Accept must name the type of the manifest (docker-registry), or anything goes. Default `listed`. */
   readonly accept: "listed" | "any";
+  /** What `ETag` of a manifest is, and whether `If-None-Match` is answered with 304: `digest` as at docker-registry, or `none`. Default `digest`. */
+  readonly entityTags: "digest" | "none";
   /** Whether a push creates its repository, or needs one that exists (ECR, Harbor projects). Default true. */
   readonly createRepositories: boolean;
   /** Largest page of tags/list and _catalog; a larger `n` is cut to it without a word. Default 1000. */
@@ -80,6 +82,7 @@ export const STRICT_RULES: StrictRegistryRules = {
   locations: "absolute",
   redirectBlobs: false,
   accept: "listed",
+  entityTags: "digest",
   createRepositories: true,
   listPageMax: 1000,
   catalog: true,
