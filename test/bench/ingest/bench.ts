@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -6,7 +6,8 @@ import { Database, layerDatabase } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import * as Redacted from "effect/Redacted";
 import pg from "pg";
-import { type Contender, startContenders } from "./contenders.ts";
+import { BARE, type Contender, DRAYAGE, EACH, startContenders } from "./contenders.ts";
+import { cpuOf } from "./cpu.ts";
 import { type Loaded, load } from "./load.ts";
 import { signedRequests } from "./notifications.ts";
 
@@ -17,6 +18,8 @@ that commits each request on one connection; in turn, in one run, each a process
   --seconds N      of each run (default 5)
   --rounds N       runs of each contender (default 5)
   --connections N  that send at the same time (default 64)
+  --servers LIST   only these of bare, each, drayage
+  --profile DIR    CPU profiles of the servers
   --folder DIR     for the databases: on a real disk, where fsync costs what it costs (default: the temporary directory)
   --out FILE       all figures as JSON
 `;
@@ -24,8 +27,10 @@ that commits each request on one connection; in turn, in one run, each a process
 interface Run extends Loaded {
   readonly name: string;
   readonly perSecond: number;
-  /** CPU of the server's process for each request, without its database. Not a number where the system has no /proc. */
-  readonly cpuMicros: number;
+  /** CPU for each request: the server's process, its database, and what sends. Not a number where the system has no /proc. */
+  readonly serverMicros: number;
+  readonly databaseMicros: number;
+  readonly senderMicros: number;
 }
 
 /** Left out of the figures: just-in-time compilation, the first pages of the database. */
@@ -38,6 +43,8 @@ export const bench = async (argv: string[]): Promise<void> => {
       seconds: { type: "string", default: "5" },
       rounds: { type: "string", default: "5" },
       connections: { type: "string", default: "64" },
+      servers: { type: "string", default: "bare,each,drayage" },
+      profile: { type: "string" },
       folder: { type: "string", default: tmpdir() },
       out: { type: "string" },
       help: { type: "boolean", default: false },
@@ -50,7 +57,10 @@ export const bench = async (argv: string[]): Promise<void> => {
   const folder = await mkdtemp(join(values.folder, "drayage-bench-"));
   const requests = signedRequests("/notifications/artifactory");
   const connections = Number(values.connections);
-  const contenders = await startContenders(folder);
+  const contenders = await startContenders(folder, {
+    servers: values.servers.split(","),
+    profile: values.profile,
+  });
   const runs: Run[] = [];
   let acknowledged = 0;
   try {
@@ -68,7 +78,7 @@ export const bench = async (argv: string[]): Promise<void> => {
         process.stderr.write(`${run.name}: ${run.perSecond.toFixed(0)}/s\n`);
       }
     }
-    const stored = await storedEvents(join(folder, "drayage"));
+    const stored = contenders.some(({ name }) => name === DRAYAGE) ? await storedEvents(join(folder, "drayage")) : 0;
     if (stored !== acknowledged) throw new Error(`${acknowledged} events were acknowledged and ${stored} are stored`);
     const machine = `${availableParallelism()} cores (${cpus()[0]?.model ?? "unknown"}), Node ${process.versions.node}`;
     process.stdout.write(report(runs, { machine, connections, stored }));
@@ -79,21 +89,20 @@ export const bench = async (argv: string[]): Promise<void> => {
   }
 };
 
-const DRAYAGE = "drayage ingest";
-
 const measure = async ({ name, child }: Contender, run: () => Promise<Loaded>): Promise<Run> => {
-  const before = await cpuSeconds(child.pid);
+  const before = { server: await cpuOf(child.pid), sender: process.cpuUsage() };
   const loaded = await run();
-  const cpuMicros = (((await cpuSeconds(child.pid)) - before) / loaded.accepted) * 1e6;
-  return { name, ...loaded, perSecond: loaded.accepted / loaded.seconds, cpuMicros };
-};
-
-/** proc(5) counts in ticks of 10 ms on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
-const cpuSeconds = async (pid: number): Promise<number> => {
-  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const sender = process.cpuUsage(before.sender);
+  const server = await cpuOf(child.pid);
+  const micros = (seconds: number): number => (seconds / loaded.accepted) * 1e6;
+  return {
+    name,
+    ...loaded,
+    perSecond: loaded.accepted / loaded.seconds,
+    serverMicros: micros(server.own - before.server.own),
+    databaseMicros: micros(server.below - before.server.below),
+    senderMicros: (sender.user + sender.system) / loaded.accepted,
+  };
 };
 
 const storedEvents = (dataDir: string): Promise<number> =>
@@ -115,6 +124,15 @@ const storedEvents = (dataDir: string): Promise<number> =>
 const median = (numbers: ReadonlyArray<number>): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
+const COLUMNS = [
+  ["perSecond", 0],
+  ["p50", 1],
+  ["p99", 1],
+  ["serverMicros", 0],
+  ["databaseMicros", 0],
+  ["senderMicros", 0],
+] as const;
+
 /** Medians; the ratios are the median of those of each round, since the machine changes more than the programs do. */
 const report = (
   runs: ReadonlyArray<Run>,
@@ -123,10 +141,8 @@ const report = (
   const names = [...new Set(runs.map(({ name }) => name))];
   const of = (name: string): ReadonlyArray<Run> => runs.filter((run) => run.name === name);
   const line = (name: string): string => {
-    const [perSecond, p50, p99, cpu] = (["perSecond", "p50", "p99", "cpuMicros"] as const).map((key) =>
-      median(of(name).map((run) => run[key])),
-    );
-    return `| ${name} | ${perSecond?.toFixed(0)} | ${p50?.toFixed(1)} | ${p99?.toFixed(1)} | ${cpu?.toFixed(0)} |`;
+    const shown = COLUMNS.map(([key, digits]) => median(of(name).map((run) => run[key])).toFixed(digits));
+    return `| ${name} | ${shown.join(" | ")} |`;
   };
   const own = of(DRAYAGE);
   const ratio = (name: string): string =>
@@ -134,14 +150,14 @@ const report = (
   return [
     `${about.machine}; ${about.connections} connections, ${own.length} rounds, medians; all ${about.stored} acknowledged events are stored`,
     "",
-    "| server | requests/s | p50 ms | p99 ms | CPU µs of its process |",
-    "|---|---|---|---|---|",
+    "| server | requests/s | p50 ms | p99 ms | CPU µs a request: server | its database | what sends |",
+    "|---|---|---|---|---|---|---|",
     ...names.map(line),
     "",
     `| ${DRAYAGE} | at least | measured |`,
     "|---|---|---|",
-    `| beside one commit a request | 5 | ${ratio("one commit a request")} |`,
-    `| beside bare node:http | 0.25 | ${ratio("bare node:http")} |`,
+    `| beside one commit a request | 5 | ${ratio(EACH)} |`,
+    `| beside bare node:http | 0.25 | ${ratio(BARE)} |`,
     "",
   ].join("\n");
 };

@@ -13,12 +13,26 @@ export interface Contender {
   readonly child: Child;
 }
 
+export const BARE = "bare node:http";
+export const EACH = "one commit a request";
+export const DRAYAGE = "drayage ingest";
+
+export interface ContendersOptions {
+  /** Which of `bare`, `each` and `drayage`. */
+  readonly servers: ReadonlyArray<string>;
+  /** Folder for their CPU profiles. */
+  readonly profile: string | undefined;
+}
+
 /** initdb and a first start, on a busy machine. */
 const READY_WITHIN_MS = 60_000;
 const SOURCE = "--conditions=drayage-source";
 
 /** All three: bare node:http, one commit for each request on one connection, Drayage. Each database is embedded, fsync on. */
-export const startContenders = async (folder: string): Promise<ReadonlyArray<Contender>> => {
+export const startContenders = async (
+  folder: string,
+  { servers, profile }: ContendersOptions,
+): Promise<ReadonlyArray<Contender>> => {
   const [bare = 0, each = 0, drayage = 0] = await freePorts(3);
   const config = join(folder, "drayage.yaml");
   const artifactory = {
@@ -40,21 +54,24 @@ export const startContenders = async (folder: string): Promise<ReadonlyArray<Con
   await writeFile(config, JSON.stringify(configuration)); // JSON is YAML
   const here = import.meta.dirname;
   const programs = [
-    { name: "bare node:http", port: bare, args: [join(here, "bare-server.ts"), `${bare}`] },
+    { server: "bare", name: BARE, port: bare, args: [join(here, "bare-server.ts"), `${bare}`] },
     {
-      name: "one commit a request",
+      server: "each",
+      name: EACH,
       port: each,
       args: [SOURCE, join(here, "commit-each-server.ts"), `${each}`, join(folder, "each")],
     },
     {
-      name: "drayage ingest",
+      server: "drayage",
+      name: DRAYAGE,
       port: drayage,
       args: [SOURCE, join(CHECKOUT, "apps/ingest/src/main.ts"), "--config", config],
     },
   ];
   const contenders: Contender[] = [];
-  for (const { name, port, args } of programs) {
-    const child = await start(process.execPath, args, { name, log: join(folder, `${port}.log`) });
+  for (const { name, port, args } of programs.filter(({ server }) => servers.includes(server))) {
+    const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
+    const child = await start(process.execPath, [...profiling, ...args], { name, log: join(folder, `${port}.log`) });
     contenders.push({ name, port, child });
     await waitFor(
       async () => {
