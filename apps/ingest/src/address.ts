@@ -19,10 +19,13 @@ export const addressOf = (url: string | undefined): Address => {
   const registry = encoded === undefined ? undefined : decoded(encoded);
   return registry === undefined || registry.length > NAME_LENGTH_MAX
     ? { _tag: "NoSuchPath" }
-    : { _tag: "Notification", registry, secret: new URLSearchParams(query).get("secret") ?? undefined };
+    : { _tag: "Notification", registry, secret: query === undefined ? undefined : secretIn(query) };
 };
 
+const secretIn = (query: string): string | undefined => new URLSearchParams(query).get("secret") ?? undefined;
+
 const decoded = (text: string): string | undefined => {
+  if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);
   } catch {

@@ -37,9 +37,12 @@ export const readMessage = (body: Uint8Array): Message | string => {
     : { change: told, id: wrapped.messageId, publishedAt: wrapped.publishTime };
 };
 
+/** Once, not for each body. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 const jsonOf = (bytes: Uint8Array): unknown => {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(UTF_8.decode(bytes));
   } catch {
     return undefined;
   }

@@ -37,17 +37,17 @@ export const parseArtifactory = (
   if (typeof webhook === "string") return { _tag: "Unparseable", reason: webhook };
   const { domain, eventType, data } = webhook;
   if (data.sha256 === TEST_CHECKSUM) return ignore("test delivery");
-  const what = `${printable(domain)}.${printable(eventType)}`.slice(0, 80);
-  if (!Object.hasOwn(TOLD, domain)) return ignore(`${what}: events of this domain do not name images`);
+  const what = (): string => `${printable(domain)}.${printable(eventType)}`.slice(0, 80);
+  if (!Object.hasOwn(TOLD, domain)) return ignore(`${what()}: events of this domain do not name images`);
   const types = TOLD[domain] ?? {};
   const told = Object.hasOwn(types, eventType) ? types[eventType] : undefined;
-  if (told === undefined) return ignore(`${what}: not known`);
+  if (told === undefined) return ignore(`${what()}: not known`);
   if (domain === "artifact_property" && OWN_PROPERTY.test(data.property_key ?? ""))
-    return ignore(`${what}: ${printable(data.property_key ?? "").slice(0, 80)} is written by Artifactory itself`);
+    return ignore(`${what()}: ${printable(data.property_key ?? "").slice(0, 80)} is written by Artifactory itself`);
   const located = locate(data);
   if (located._tag === "NotAManifest") return ignore(located.why);
   // Files of every type of repository come in these domains: what is no image there is nobody's mistake.
-  if (located._tag === "Unreadable" && domain !== "docker") return ignore(`${what}: ${located.why}`);
+  if (located._tag === "Unreadable" && domain !== "docker") return ignore(`${what()}: ${located.why}`);
   if (located._tag === "Unreadable") return { _tag: "Unparseable", reason: located.why };
   const { notification, warning } = notificationOf(told, located, webhook);
   return {
@@ -152,9 +152,8 @@ const platformsOf = (data: WebhookData): ReadonlyArray<string> | undefined => {
 
 /** There is no id and no time in a delivery, so nothing is deduplicated: two equal bodies can be two pushes. */
 const deliveredOf = (user: string | undefined): Delivered | undefined => {
-  const actor = printable(user ?? "")
-    .slice(0, ACTOR_LENGTH_MAX)
-    .toWellFormed();
+  if (user === undefined) return undefined;
+  const actor = printable(user).slice(0, ACTOR_LENGTH_MAX).toWellFormed();
   return actor === "" ? undefined : { actor };
 };
 

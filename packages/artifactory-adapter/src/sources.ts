@@ -51,6 +51,8 @@ export const makeSources = (declared: Readonly<Record<string, KeyKind>> = {}): S
 
 /** Other names of an image, by the keys that show what this one holds. */
 export const otherNames = (sources: Sources, name: RepositoryName): ReadonlyArray<RepositoryName> => {
-  const [key = "", ...image] = name.split("/");
-  return sources.viewsOf(key).flatMap((view) => joinName(view, image.join("/")) ?? []);
+  const end = name.indexOf("/");
+  if (end < 0) return [];
+  const views = sources.viewsOf(name.slice(0, end));
+  return views.flatMap((view) => joinName(view, name.slice(end + 1)) ?? []);
 };

@@ -44,11 +44,14 @@ export interface Webhook {
   readonly user: string | undefined;
 }
 
+/** Once, not for each body. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The delivery in a body, or why there is none. */
 export const readWebhook = (body: Uint8Array): Webhook | string => {
   let document: unknown;
   try {
-    document = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    document = JSON.parse(UTF_8.decode(body));
   } catch {
     return "the body is no JSON";
   }

@@ -28,10 +28,13 @@ const event = z.looseObject({
 
 export type EcrEvent = z.output<typeof event>;
 
+/** Once, not for each body. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The event in a body: `undefined` where there is no object. An SNS or SQS envelope is not looked into: the queue's reader does. */
 export const readEvent = (body: Uint8Array): EcrEvent | undefined => {
   try {
-    return event.safeParse(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))).data;
+    return event.safeParse(JSON.parse(UTF_8.decode(body))).data;
   } catch {
     return undefined;
   }

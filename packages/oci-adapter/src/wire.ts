@@ -6,10 +6,13 @@ const text = z.string().optional().catch(undefined);
 const number = z.number().optional().catch(undefined);
 const part = <Shape extends z.ZodRawShape>(shape: Shape) => z.looseObject(shape).optional().catch(undefined);
 
+/** Once, not for each body. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The JSON of a body; undefined when it is none. */
 export const readDocument = (body: Uint8Array): { readonly document: unknown } | undefined => {
   try {
-    return { document: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body)) };
+    return { document: JSON.parse(UTF_8.decode(body)) };
   } catch {
     return undefined;
   }

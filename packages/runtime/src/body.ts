@@ -32,12 +32,16 @@ export const readBody = (request: IncomingMessage, limits: BodyLimits): Promise<
   return new Promise((resolve) => {
     const pieces: Array<Uint8Array> = [];
     let length = 0;
+    let over = false;
+    // The listeners stay: to take them off costs more than to let them do nothing, and they go with the request.
     const done = (body: Body): void => {
+      if (over) return;
+      over = true;
       clearTimeout(timer);
-      request.off("data", onData).off("end", onEnd).off("close", onClose);
       resolve(body);
     };
     const onData = (piece: Uint8Array): void => {
+      if (over) return;
       length += piece.byteLength;
       if (length <= limits.bytesMax) pieces.push(piece);
       else {
@@ -49,7 +53,7 @@ export const readBody = (request: IncomingMessage, limits: BodyLimits): Promise<
       done(
         length > limits.bytesMax
           ? { _tag: "TooLarge", limit: limits.bytesMax }
-          : { _tag: "Body", bytes: Buffer.concat(pieces, length) },
+          : { _tag: "Body", bytes: together(pieces, length) },
       );
     const onClose = (): void => done({ _tag: "Aborted" });
     const timer = setTimeout(() => done({ _tag: "TooSlow", timeoutMs }), timeoutMs);
@@ -63,6 +67,10 @@ export const readBody = (request: IncomingMessage, limits: BodyLimits): Promise<
     if (request.destroyed) onClose();
   });
 };
+
+/** Most bodies come in one piece, which belongs to nobody else. */
+const together = (pieces: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
+  pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces, length);
 
 /** `close` follows every error and says all there is to say; without a listener the reset of a connection would end the process. */
 const ignoreReset = (): void => {};

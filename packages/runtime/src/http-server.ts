@@ -102,6 +102,9 @@ export const httpServer = (options: HttpServerOptions): Effect.Effect<HttpServer
 const makeServer = (options: HttpServerOptions, failed: (cause: unknown) => void) => {
   const limits = { ...LIMITS, ...options.limits };
   const closing = new AbortController();
+  const onClosed = (): void => {
+    if (closing.signal.aborted) setImmediate(() => server.closeIdleConnections());
+  };
   const server = createServer(
     {
       maxHeaderSize: limits.headerBytesMax,
@@ -112,7 +115,7 @@ const makeServer = (options: HttpServerOptions, failed: (cause: unknown) => void
     },
     (request, response) => {
       // A connection closes as soon as it is idle, also when that is during the drain.
-      response.on("close", () => closing.signal.aborted && setImmediate(() => server.closeIdleConnections()));
+      response.on("close", onClosed);
       void serve(options, request, response, closing.signal, failed);
     },
   );

@@ -19,6 +19,7 @@ that commits each request on one connection; in turn, in one run, each a process
   --rounds N       runs of each contender (default 5)
   --connections N  that send at the same time (default 64)
   --servers LIST   only these of bare, each, drayage
+  --beside DIR     another checkout of Drayage, measured as well: before and after in one run
   --profile DIR    CPU profiles of the servers
   --folder DIR     for the databases: on a real disk, where fsync costs what it costs (default: the temporary directory)
   --out FILE       all figures as JSON
@@ -44,6 +45,7 @@ export const bench = async (argv: string[]): Promise<void> => {
       rounds: { type: "string", default: "5" },
       connections: { type: "string", default: "64" },
       servers: { type: "string", default: "bare,each,drayage" },
+      beside: { type: "string" },
       profile: { type: "string" },
       folder: { type: "string", default: tmpdir() },
       out: { type: "string" },
@@ -59,6 +61,7 @@ export const bench = async (argv: string[]): Promise<void> => {
   const connections = Number(values.connections);
   const contenders = await startContenders(folder, {
     servers: values.servers.split(","),
+    beside: values.beside,
     profile: values.profile,
   });
   const runs: Run[] = [];

@@ -15,7 +15,13 @@ export const knowsSecret = (given: string | undefined, secrets: Secrets): boolea
  */
 export const signedWithSecret = (given: string | undefined, body: Uint8Array, secrets: Secrets): boolean =>
   given !== undefined &&
-  any(secrets, (secret) => sameText(given, createHmac("sha256", secret).update(body).digest("hex")));
+  SIGNATURE.test(given) &&
+  any(secrets, (secret) =>
+    timingSafeEqual(Buffer.from(given, "hex"), createHmac("sha256", secret).update(body).digest()),
+  );
+
+/** Its length and form are no secret. */
+const SIGNATURE = /^[0-9a-f]{64}$/;
 
 const any = (secrets: Secrets, matches: (secret: string) => boolean): boolean =>
   secrets.reduce((found, secret) => {
