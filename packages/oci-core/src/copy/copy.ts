@@ -39,17 +39,17 @@ export interface Unconfirmed {
 /** All of a copy but its last question. */
 export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, request: CopyRequest<E>) {
   const startedAt = yield* Clock.currentTimeMillis;
-  const job = makeJob(shared, request);
   const belief: Belief = request.depth === "deep" ? "ask" : "trust";
   const { wanted: pinned, held } = yield* resolveSides(request, shared.memory);
+  // Most copies of a synchronisation end here, before anything is made ready for work.
+  if (held?.digest === pinned.digest && endsWithTop(request) && request.platforms?.index !== "rewrite")
+    return unchanged(startedAt, yield* Clock.currentTimeMillis, pinned.digest, held.mediaType);
+  const job = makeJob(shared, request);
   const wanted = yield* Effect.catchIf(want(job, pinned), isMissingAtSource, explainMissing(request, pinned.digest));
   const isEqual = held?.digest === wanted.digest;
 
-  const ends = isEqual && (request.depth === "tag" || (request.depth === "referrers" && request.referrers === "none"));
-  if (ends) {
-    const result = yield* finish(job, startedAt, wanted, held.mediaType, [wanted.digest], NO_REFERRERS);
-    return { result, isConfirmed: true, isNamed: false };
-  }
+  if (isEqual && endsWithTop(request))
+    return unchanged(startedAt, yield* Clock.currentTimeMillis, wanted.digest, held.mediaType, wanted.sourceDigest);
   const { registry, repository, tag } = request.target;
   // A tag that is there came with content that we may not know of; what we put ourselves we do know.
   const isNews = shared.memory.warmth(registry.name, repository) === undefined;
@@ -70,6 +70,35 @@ export const copyUnconfirmed = Effect.fnUntraced(function* <E>(shared: Shared, r
     return outcome;
   });
   return yield* Effect.catchIf(place, isMissingAtSource, explainMissing(request, pinned.digest));
+});
+
+/** Whether equal top digests are all that is asked for. */
+const endsWithTop = <E>({ depth, referrers }: CopyRequest<E>): boolean =>
+  depth === "tag" || (depth === "referrers" && referrers === "none");
+
+const NOTHING = { copied: 0, mounted: 0, present: 0 };
+
+const unchanged = (
+  startedAt: number,
+  now: number,
+  digest: Digest,
+  mediaType: string,
+  sourceDigest = digest,
+): Unconfirmed => ({
+  result: {
+    digest,
+    sourceDigest,
+    mediaType,
+    action: "unchanged",
+    blobs: NOTHING,
+    bytes: NOTHING,
+    manifests: [digest],
+    referrers: 0,
+    referrersLeft: 0,
+    durationMs: now - startedAt,
+  },
+  isConfirmed: true,
+  isNamed: false,
 });
 
 const makeJob = <E>(shared: Shared, request: CopyRequest<E>): Job => ({

@@ -4,7 +4,7 @@ import { apiHost } from "../model/reference.ts";
 import type { RegistryAuth, RegistrySettings } from "./adapter.ts";
 import { makeBlobs } from "./blobs.ts";
 import type { RegistryError } from "./errors.ts";
-import { makeExchange } from "./exchange.ts";
+import { type Identities, makeExchange } from "./exchange.ts";
 import { type Limiter, makeLimiter } from "./limit.ts";
 import { makeListing } from "./listing.ts";
 import { makeHttp } from "./make-http.ts";
@@ -76,7 +76,7 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
     );
     const pace = settings.quota === undefined ? undefined : yield* sharedPace(settings.quota, traits.requestsPerSecond);
     const { limiter, throttle } = settings.limits ?? makeLimits(traits, pace);
-    const auth = isEffect(settings.auth) ? settings.auth : Effect.succeed(settings.auth);
+    const auth = yield* identitiesOf(settings.auth);
     const exchange = makeExchange({ name, url: base, auth, realms: settings.realms, http, limiter });
     const manifests = makeManifests(base, exchange, traits);
     return {
@@ -91,6 +91,11 @@ export const connectRegistry = (settings: ConnectSettings): Effect.Effect<Regist
       ...makeReferrers(base, traits, exchange, manifests.manifest),
     };
   });
+
+const identitiesOf = (auth: ConnectSettings["auth"]): Effect.Effect<Identities> =>
+  Effect.map(Effect.context<never>(), (context) =>
+    isEffect(auth) ? (signal) => Effect.runPromiseWith(context)(auth, { signal }) : auth,
+  );
 
 const isEffect = (auth: ConnectSettings["auth"]): auth is Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError> =>
   Effect.isEffect(auth);

@@ -8,8 +8,9 @@ import type { RegistryError } from "./errors.ts";
 import { answerFailure, causeFailure, failure, type Place } from "./failure.ts";
 import type { Http, HttpAnswer, HttpRequest } from "./http.ts";
 import { keyHeader } from "./identity.ts";
+import { Interruption, type InterruptionSignal, platformSignal } from "./interruption.ts";
 import type { Limiter } from "./limit.ts";
-import { type Following, followRedirects } from "./redirect.ts";
+import { type Following, followRedirects, isRedirect } from "./redirect.ts";
 import { makeTokens } from "./token.ts";
 
 /** One request to a registry, before credentials. */
@@ -48,11 +49,15 @@ export interface Exchange {
   ) => Effect.Effect<A, RegistryError>;
 }
 
+/** Fixed, or to be asked for. */
+export type Identities = ReadonlyArray<RegistryAuth> | ((signal: AbortSignal) => Promise<ReadonlyArray<RegistryAuth>>);
+
 export interface ExchangeOptions {
   readonly name: string;
   /** Base of the API, without `/v2/`. */
   readonly url: URL;
-  readonly auth: Effect.Effect<ReadonlyArray<RegistryAuth>, RegistryError>;
+  /** Who we are; a function where that has to be asked for again with each request. Rejects with `RegistryError`. */
+  readonly auth: Identities;
   readonly realms?: ReadonlyArray<string> | undefined;
   readonly http: Http;
   readonly limiter: Limiter;
@@ -75,7 +80,7 @@ export const makeExchange = ({ name, url: registry, auth, realms, http, limiter 
   const send = async (
     call: Call,
     identities: ReadonlyArray<RegistryAuth>,
-    signal: AbortSignal,
+    signal: InterruptionSignal,
   ): Promise<HttpAnswer> => {
     const place = placeOf(name, call);
     const { method, body, answerTimeoutMs } = call;
@@ -103,37 +108,62 @@ export const makeExchange = ({ name, url: registry, auth, realms, http, limiter 
     if (refusal !== undefined)
       throw failure(place, "unsafe-location", `${call.url.protocol}//${call.url.host} is refused: ${refusal}`);
     const first = await hop(call.url, own);
-    return await followRedirects(first, { following: call.following ?? "nowhere", registry, place, send: hop });
+    const following = call.following ?? "nowhere";
+    if (following === "nowhere" || !isRedirect(first)) return first;
+    return await followRedirects(first, { following, registry, place, send: hop });
   };
 
-  const attempt = <A>(call: Call, read: Read<A>): Effect.Effect<A, RegistryError> => {
-    const place = placeOf(name, call);
-    const context: Context = {
-      place,
-      fail: (answer) => answerFailure(place, call.topic, answer, answer.url.origin === registry.origin),
-    };
-    return Effect.flatMap(auth, (identities) =>
-      Effect.tryPromise({
-        try: async (signal) => read(await send(call, identities, signal), context),
-        catch: (cause) => causeFailure(place, cause),
-      }),
-    );
-  };
+  /**
+   * One request as one step of an effect, since there are thousands of them: it enters, sends, and hands the answer to `read`, which may keep
+   * `leave` for later. Interruption aborts it.
+   */
+  const attempt = <A>(
+    call: Call,
+    kind: "request" | "read",
+    read: (answer: HttpAnswer, context: Context, leave: () => void) => Promise<A>,
+  ): Effect.Effect<A, RegistryError> =>
+    Effect.callback((resume) => {
+      const place = placeOf(name, call);
+      const context: Context = {
+        place,
+        fail: (answer) => answerFailure(place, call.topic, answer, answer.url.origin === registry.origin),
+      };
+      const interruption = new Interruption();
+      let give: (() => void) | undefined;
+      const leave = (): void => give?.();
+      const run = async (): Promise<A> => {
+        const identities = typeof auth === "function" ? await auth(platformSignal(interruption)) : auth;
+        return await read(await send(call, identities, interruption), context, leave);
+      };
+      const succeed = (value: A): void => {
+        if (kind === "request") leave();
+        resume(Effect.succeed(value));
+      };
+      const fail = (cause: unknown): void => {
+        const error = causeFailure(place, cause);
+        limiter.failed(error);
+        leave();
+        resume(Effect.fail(error));
+      };
+      give = limiter.enter(kind, () => void run().then(succeed, fail));
+      return Effect.sync(() => {
+        interruption.abort();
+        leave();
+      });
+    });
 
   return {
     name,
     call: (call, read) =>
-      limiter.run(
-        attempt(call, async (answer, context) => {
-          try {
-            return await read(answer, context);
-          } finally {
-            answer.release();
-          }
-        }),
-      ),
-    open: (call, read) =>
-      limiter.runHeld((release) => attempt(call, (answer, context) => read(answer, context, release))),
+      attempt(call, "request", async (answer, context) => {
+        try {
+          return await read(answer, context);
+        } finally {
+          answer.release();
+        }
+      }),
+    // A body that came too late for whoever asked is nobody's: the reader's own watch closes it.
+    open: (call, read) => attempt(call, "read", read),
   };
 };
 

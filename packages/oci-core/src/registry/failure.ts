@@ -62,7 +62,7 @@ export const answerFailure = async (
     code,
     missing: reason === "content-missing" ? body?.digests : undefined,
     retryAfterMs: retryAfterMs(answer.header("retry-after"), Date.now()),
-    requestId: REQUEST_ID_HEADERS.map(answer.header).find((value) => value !== undefined),
+    requestId: REQUEST_ID_HEADERS.map((name) => answer.header(name)).find((value) => value !== undefined),
   });
 };
 

@@ -151,7 +151,7 @@ it("answers of any kind, through the whole client", async () => {
       const exchange = makeExchange({
         name: "lab",
         url,
-        auth: Effect.succeed(auth),
+        auth,
         http,
         limiter: makeLimiter(8, undefined),
       });

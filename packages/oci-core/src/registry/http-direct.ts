@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { guardedLookup } from "./guarded-lookup.ts";
 import {
   ANSWER_TIMEOUT_MS,
@@ -14,6 +15,7 @@ import { tlsOptions } from "./tls-options.ts";
 import type { WireAnswer } from "./transport/connection.ts";
 import { invalid } from "./transport/response-head.ts";
 import { makeTransport } from "./transport/transport.ts";
+import { WireBody } from "./transport/wire-body.ts";
 
 /** Requests over connections of our own, to the registry or to the address that stands for it. */
 export const directHttp = ({ registry, userAgent, observe, network }: HttpSetup): Http => {
@@ -40,11 +42,12 @@ export const directHttp = ({ registry, userAgent, observe, network }: HttpSetup)
         signal: request.signal,
         answerTimeoutMs: request.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       });
+      if (observe === undefined) return new DirectAnswer(url, await asked);
       const answer = await asked.catch((cause: unknown) => {
         observe({ ...sentBy(request, registry), status: "error" });
         throw cause;
       });
-      const result = toAnswer(url, answer);
+      const result = new DirectAnswer(url, answer);
       observe({ ...sentBy(request, registry), status: result.status, date: result.header("date") });
       return result;
     },
@@ -71,11 +74,28 @@ const headText = ({ method, url, headers, body }: HttpRequest, userAgent: string
   return isOpen ? `${text}\r\n` : `${text}content-length: ${length}\r\n\r\n`;
 };
 
-const toAnswer = (url: URL, { head, body }: WireAnswer): HttpAnswer => ({
-  url,
-  status: head.status,
-  header: (name) => head.headers.get(name)?.[0],
-  headers: (name) => head.headers.get(name) ?? [],
-  body,
-  release: () => body.release(),
-});
+class DirectAnswer implements HttpAnswer {
+  readonly url: URL;
+  readonly status: number;
+  readonly header: HttpAnswer["header"];
+  readonly headers: HttpAnswer["headers"];
+  #body: WireAnswer["body"] | Readable;
+
+  constructor(url: URL, { head, body }: WireAnswer) {
+    this.url = url;
+    this.status = head.status;
+    this.header = (name) => head.headers.get(name)?.[0];
+    this.headers = (name) => head.headers.get(name) ?? [];
+    this.#body = body;
+  }
+
+  /** Most answers have none, and a stream is dear: made only for who wants it. */
+  get body(): Readable {
+    this.#body ??= Readable.from([]);
+    return this.#body;
+  }
+
+  readonly release = (): void => {
+    if (this.#body instanceof WireBody) this.#body.release();
+  };
+}

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { InterruptionSignal } from "./interruption.ts";
 import type { NetworkSettings } from "./network.ts";
 
 /** A host that does not accept a connection in this time is down for now; retries come later. */
@@ -18,7 +19,7 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** A stream needs a `content-length` among the headers, and is held to it. */
   readonly body?: Readable | Uint8Array | undefined;
-  readonly signal: AbortSignal;
+  readonly signal: InterruptionSignal;
   readonly answerTimeoutMs?: number | undefined;
   /** Whether it asks for a token; for `Observation`. */
   readonly forToken?: boolean | undefined;
@@ -59,7 +60,8 @@ export interface Observation {
 export interface HttpSetup {
   readonly registry: URL;
   readonly userAgent: string;
-  readonly observe: (observation: Observation) => void;
+  /** Absent where nobody listens. */
+  readonly observe?: ((observation: Observation) => void) | undefined;
   readonly network: NetworkSettings;
 }
 

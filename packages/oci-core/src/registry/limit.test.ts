@@ -81,6 +81,42 @@ it("a read that fails or is interrupted gives its permits back", async () => {
   expect(await Effect.runPromise(program)).toBe("free");
 });
 
+it("who is interrupted while waiting takes no permit, and the others keep their order", async () => {
+  const limiter = makeLimiter(2, undefined);
+  const done: string[] = [];
+  const program = Effect.gen(function* () {
+    const leave = [limiter.enter("request", () => {}), limiter.enter("request", () => {})];
+    const waiting = (name: string) =>
+      Effect.forkChild(limiter.run(Effect.sync(() => void done.push(name))), { startImmediately: true });
+    const first = yield* waiting("first");
+    const others = [yield* waiting("second"), yield* waiting("third")];
+    yield* Fiber.interrupt(first);
+    for (const one of leave) one();
+    yield* Fiber.joinAll(others);
+    // Both permits are back.
+    let entered = 0;
+    for (const one of [1, 2, 3]) limiter.enter("request", () => (entered += Math.sign(one)));
+    return entered;
+  });
+  expect(await Effect.runPromise(program)).toBe(2);
+  expect(done).toEqual(["second", "third"]);
+});
+
+it("who gives a place up while it waits for its turn is never started", async () => {
+  const limiter = makeLimiter(2, 20);
+  let started = 0;
+  let entered = 0;
+  // As many as may start at once, and one that has to wait, each given up.
+  do {
+    entered += 1;
+    limiter.enter("request", () => {
+      started += 1;
+    })();
+  } while (started === entered);
+  await new Promise<void>((resolve) => limiter.enter("request", resolve));
+  expect(started).toBe(entered - 1);
+});
+
 it("only hiccups are repeated, three times in all", async () => {
   const tries = async (reason: RegistryError["reason"]): Promise<number> => {
     let count = 0;

@@ -1,5 +1,4 @@
 import * as Effect from "effect/Effect";
-import * as Semaphore from "effect/Semaphore";
 import type { RegistryError } from "./errors.ts";
 import { Pace } from "./pace.ts";
 
@@ -14,6 +13,14 @@ export interface Limiter {
   readonly runHeld: <A>(
     request: (release: () => void) => Effect.Effect<A, RegistryError>,
   ) => Effect.Effect<A, RegistryError>;
+  /**
+   * What both are made of, for those who send without an effect for each step: `start` is called once there is a permit and it is our turn, at once
+   * where nothing is in the way. The answer, to be called in any case, gives the permit back, or the place among those who wait. `read`: the permit
+   * is held by a body.
+   */
+  readonly enter: (kind: "request" | "read", start: () => void) => () => void;
+  /** Learns from an error of a request that entered. */
+  readonly failed: (error: RegistryError) => void;
 }
 
 /**
@@ -32,42 +39,107 @@ export const makeLimiter = (
   pace = new Pace(requestsPerSecond),
 ): Limiter => {
   const permits = Math.max(CONCURRENCY_MIN, Math.floor(concurrency));
-  const all = Semaphore.makeUnsafe(permits);
-  const reads = Semaphore.makeUnsafe(permits - 1);
+  const all = new Permits(permits);
+  const reads = new Permits(permits - 1);
 
-  const turn = Effect.suspend(() => wait(pace.reserve(performance.now())));
-  const wait = (ms: number): Effect.Effect<void> =>
-    ms <= 0
-      ? Effect.void
-      : Effect.andThen(
-          Effect.sleep(ms),
-          Effect.suspend(() => wait(pace.pause(performance.now()))),
-        );
-  const learn = (error: RegistryError): Effect.Effect<void> =>
-    Effect.sync(() => {
-      if (error.reason === "rate-limited") pace.throttled(performance.now(), error.retryAfterMs);
+  const enter: Limiter["enter"] = (kind, start) => {
+    const held: Permits[] = [];
+    let hasLeft = false;
+    let stopWaiting: (() => void) | undefined;
+    const take = (permitsOf: Permits, next: () => void): void => {
+      const go = (): void => {
+        stopWaiting = undefined;
+        held.push(permitsOf);
+        next();
+      };
+      if (permitsOf.take()) go();
+      else stopWaiting = permitsOf.wait(go);
+    };
+    const wait = (ms: number): void => {
+      if (ms <= 0) {
+        start();
+        return;
+      }
+      const timer = setTimeout(() => {
+        stopWaiting = undefined;
+        wait(pace.pause(performance.now()));
+      }, ms);
+      stopWaiting = () => clearTimeout(timer);
+    };
+    const takeAny = (): void => take(all, () => wait(pace.reserve(performance.now())));
+    if (kind === "read") take(reads, takeAny);
+    else takeAny();
+    return () => {
+      if (hasLeft) return;
+      hasLeft = true;
+      stopWaiting?.();
+      for (const permitsOf of held) permitsOf.give();
+    };
+  };
+
+  const failed = (error: RegistryError): void => {
+    if (error.reason === "rate-limited") pace.throttled(performance.now(), error.retryAfterMs);
+  };
+
+  /** Enters, then runs `use`; `leave` gives the permit back at any time. */
+  const entered = <A>(
+    kind: "request" | "read",
+    use: (leave: () => void) => Effect.Effect<A, RegistryError>,
+    ended: (effect: Effect.Effect<A, RegistryError>, leave: Effect.Effect<void>) => Effect.Effect<A, RegistryError>,
+  ): Effect.Effect<A, RegistryError> =>
+    Effect.suspend(() => {
+      let give: (() => void) | undefined;
+      const leave = (): void => give?.();
+      const place = Effect.callback<void>((resume) => {
+        give = enter(kind, () => resume(Effect.void));
+      });
+      const request = Effect.tapError(use(leave), (error) => Effect.sync(() => failed(error)));
+      return ended(Effect.andThen(place, request), Effect.sync(leave));
     });
-  const paced = <A>(request: Effect.Effect<A, RegistryError>): Effect.Effect<A, RegistryError> =>
-    Effect.tapError(Effect.andThen(turn, request), learn);
 
   return {
-    run: (request) => all.withPermit(paced(request)),
+    enter,
+    failed,
+    run: (request) =>
+      entered(
+        "request",
+        () => request,
+        (effect, leave) => Effect.ensuring(effect, leave),
+      ),
     runHeld: (request) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const run = Effect.runSyncWith(yield* Effect.context<never>());
-          yield* restore(reads.take(1));
-          yield* Effect.onError(restore(all.take(1)), () => reads.release(1));
-          let held = true;
-          const release = (): void => {
-            if (!held) return;
-            held = false;
-            run(Effect.andThen(all.release(1), reads.release(1)));
-          };
-          return yield* Effect.onError(restore(paced(Effect.suspend(() => request(release)))), () =>
-            Effect.sync(release),
-          );
-        }),
+        entered("read", request, (effect, leave) => Effect.onError(restore(effect), () => leave)),
       ),
   };
 };
+
+/** A number of permits; whoever finds none waits, the first first. */
+class Permits {
+  readonly #waiting = new Set<() => void>();
+  #free: number;
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  take(): boolean {
+    if (this.#free === 0) return false;
+    this.#free -= 1;
+    return true;
+  }
+
+  /** `go` is called with the permit taken, unless the answer was called before. */
+  wait(go: () => void): () => void {
+    this.#waiting.add(go);
+    return () => this.#waiting.delete(go);
+  }
+
+  give(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) this.#free += 1;
+    else {
+      this.#waiting.delete(next);
+      next();
+    }
+  }
+}

@@ -6,7 +6,7 @@ import type { NetworkSettings } from "./network.ts";
 export const makeHttp = (
   registry: URL,
   userAgent: string,
-  observe: (observation: Observation) => void = () => {},
+  observe?: (observation: Observation) => void,
   network: NetworkSettings = {},
 ): Http => {
   const setup: HttpSetup = { registry, userAgent, observe, network };

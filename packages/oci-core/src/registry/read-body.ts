@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { borrow } from "./transport/lending.ts";
 
 /** A body went over the limit that its reader set. */
 export class BodyTooLarge extends Error {
@@ -16,15 +17,25 @@ export const readBody = async (body: Readable, limit: number): Promise<Uint8Arra
   return bytes;
 };
 
-/** At most `limit` bytes of a body, for messages of errors. */
-export const readUpTo = async (body: Readable, limit: number): Promise<{ bytes: Uint8Array; whole: boolean }> => {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    chunks.push(chunk);
-    size += chunk.byteLength;
-    if (size > limit) return { bytes: Buffer.concat(chunks, limit), whole: false }; // leaving the loop destroys the stream
-  }
-  const [only] = chunks;
-  return { bytes: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size), whole: true };
-};
+/** At most `limit` bytes of a body, for messages of errors; a stream that has more is destroyed. */
+export const readUpTo = (body: Readable, limit: number): Promise<{ bytes: Uint8Array; whole: boolean }> =>
+  new Promise((resolve, reject) => {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    borrow(body, {
+      piece: (piece, done) => {
+        // Lent, so copied.
+        pieces.push(Buffer.from(piece));
+        size += piece.byteLength;
+        done();
+        if (size <= limit) return;
+        resolve({ bytes: Buffer.concat(pieces, limit), whole: false });
+        body.destroy();
+      },
+      end: () => {
+        const [only] = pieces;
+        resolve({ bytes: pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, size), whole: true });
+      },
+      fail: reject,
+    });
+  });

@@ -6,6 +6,8 @@ import type { HttpAnswer } from "./http.ts";
 const HOPS_MAX = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
+export const isRedirect = ({ status }: HttpAnswer): boolean => REDIRECTS.has(status);
+
 /** Where redirects of GET and HEAD may lead. Every other request treats a redirect as a failure. */
 export type Following = "anywhere" | "same-origin" | "nowhere";
 

@@ -1,5 +1,6 @@
 import type { OnReadOpts, Socket } from "node:net";
 import type { Readable } from "node:stream";
+import type { InterruptionSignal } from "../interruption.ts";
 import type { BufferStore } from "./buffers.ts";
 import { ChunkReader } from "./chunks.ts";
 import { TransportError } from "./errors.ts";
@@ -17,7 +18,7 @@ export interface WireRequest {
   readonly body: Readable | Uint8Array | undefined;
   /** Bytes of a streamed body. */
   readonly length: number;
-  readonly signal: AbortSignal;
+  readonly signal: InterruptionSignal;
   /** From the last byte of the request to the first of the answer, ms. */
   readonly answerTimeoutMs: number;
 }
@@ -25,7 +26,8 @@ export interface WireRequest {
 /** An answer, whose body may still be on the wire. */
 export interface WireAnswer {
   readonly head: ResponseHead;
-  readonly body: WireBody;
+  /** Absent where the answer has none: most have not. */
+  readonly body: WireBody | undefined;
 }
 
 export interface ConnectionSetup extends SocketSetup {
@@ -50,7 +52,7 @@ interface Exchange {
   left: number;
 }
 
-const SEPARATOR = Buffer.from("\r\n\r\n");
+const HEAD_BYTES_USUAL = 4096;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
@@ -250,8 +252,10 @@ export class Connection {
   #readHead(exchange: Exchange, bytes: Buffer): { readonly head: ResponseHead; readonly rest: Buffer } | undefined {
     const { method } = exchange.request;
     if (this.#partialHead === "") {
-      const end = bytes.indexOf(SEPARATOR);
-      if (end >= 0) return { head: parseHead(bytes.toString("latin1", 0, end), method), rest: bytes.subarray(end + 4) };
+      // As text, since that is what it is read as, and a search in bytes is dearer than both. A head is rarely longer than this.
+      const text = bytes.toString("latin1", 0, HEAD_BYTES_USUAL);
+      const end = text.indexOf("\r\n\r\n");
+      if (end >= 0) return { head: parseHead(text.slice(0, end), method), rest: bytes.subarray(end + 4) };
     }
     // The end of a head may lie between two reads: what came before is joined with this one.
     const before = this.#partialHead.length;
@@ -269,14 +273,15 @@ export class Connection {
     exchange.head = head;
     exchange.left = framing._tag === "Length" ? framing.bytes : NEVER;
     if (framing._tag === "Chunked") exchange.chunks = new ChunkReader();
-    const body = new WireBody(this, framing._tag === "Length" ? framing.bytes : undefined);
+    const isEmpty = framing._tag === "Length" && framing.bytes === 0;
+    const body = isEmpty ? undefined : new WireBody(this, framing._tag === "Length" ? framing.bytes : undefined);
     exchange.body = body;
     // Nobody may come for the body for a while, and that is no stall.
     this.#deadline = NEVER;
     if (framing._tag === "Length" && framing.bytes <= rest.byteLength) {
       // All of it is here: copied, so that the connection is free at once.
       if (rest.byteLength > framing.bytes) throw invalid("bytes after the end of the answer");
-      if (rest.byteLength > 0) body.piece(Buffer.from(rest), () => {});
+      if (rest.byteLength > 0) body?.piece(Buffer.from(rest), () => {});
       this.#ended(exchange);
     } else if (rest.byteLength > 0) this.#takeBody(exchange, rest);
     exchange.resolve({ head, body });
@@ -334,5 +339,5 @@ export class Connection {
 
 const closed = (): TransportError => new TransportError("DRAYAGE_CLOSED", "the connection was closed");
 const stalled = (): TransportError => new TransportError("DRAYAGE_STALLED", "nothing came for too long");
-const abortError = (signal: AbortSignal): Error =>
+const abortError = (signal: InterruptionSignal): Error =>
   signal.reason instanceof Error ? signal.reason : new TransportError("DRAYAGE_CLOSED", "the request was given up");
