@@ -1,6 +1,12 @@
 import type { Outcome } from "@drayage/delivery";
 import { decide, type WorkItem, type WorkPolicy } from "@drayage/domain";
-import { type CopyResult, MANIFEST_WRITE_TIMEOUT_MS, type Registry, type Resolved } from "@drayage/oci-core";
+import {
+  type CopyRequest,
+  type CopyResult,
+  MANIFEST_WRITE_TIMEOUT_MS,
+  type Registry,
+  type Resolved,
+} from "@drayage/oci-core";
 import type { Digest } from "@drayage/oci-core/model";
 import * as Clock from "effect/Clock";
 import * as Effect from "effect/Effect";
@@ -37,6 +43,7 @@ export const copyToTarget = Effect.fnUntraced(function* (copying: Copying) {
       referrers: route.referrers,
       platforms: route.platforms,
       foreignLayers: route.foreignLayers,
+      bytesFrom: yield* nearerPlaces(copying),
       known: { wanted, held: held ?? null },
       beforeTag: (digest) =>
         Effect.andThen(
@@ -55,6 +62,21 @@ export const copyToTarget = Effect.fnUntraced(function* (copying: Copying) {
   const moved: Copied = { _tag: "Moved", held: { ...wanted, digest, mediaType }, wanted: now };
   return moved;
 });
+
+/** Those of the rules that this replicator can open: it may have its rules from elsewhere. Without one the bytes come from further away, and are the same. */
+const nearerPlaces = Effect.fnUntraced(function* ({ context, item, route }: Copying) {
+  const places: Array<Place> = [];
+  for (const { registry: name, repository } of route.bytesFrom ?? []) {
+    const registry = context.registryOf(name);
+    if (registry !== undefined) places.push({ registry, repository });
+    else
+      yield* Effect.logWarning(`bytesFrom: ${name} is not in the configuration of this replicator`, {
+        delivery: item.delivery,
+      });
+  }
+  return places;
+});
+type Place = NonNullable<CopyRequest["bytesFrom"]>[number];
 
 /** After a long copy the target is read again: whoever put the tag meanwhile is a stranger, and the route says what that means. */
 const stillMayPut = Effect.fnUntraced(function* ({ context, item, route, held }: Copying, digest: Digest, at: number) {

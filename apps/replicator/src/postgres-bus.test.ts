@@ -29,7 +29,7 @@ const start = Effect.gen(function* () {
     copier: yield* makeCopier(),
     target: target.client,
     registryOf: (name) => (name === "source" ? source.client : undefined),
-    routeOf: () => route,
+    policyOf: () => route,
   };
   let position = 0;
   const ask = (tags: ReadonlyArray<string>) =>

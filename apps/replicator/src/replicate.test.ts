@@ -56,7 +56,7 @@ describe("a push", () => {
     const item = yield* world.claim;
     const rules = plainRoute("all", "source", "target");
     const done = yield* Effect.orDie(
-      replicate({ ...world.context, routeOf: () => undefined }, { ...item, policy: { ...rules, overwrite: "never" } }),
+      replicate({ ...world.context, policyOf: () => undefined }, { ...item, policy: { ...rules, overwrite: "never" } }),
     );
     expect(wordOf(done.outcome)).toBe("parked conflict");
     expect(heldAt(world.target, "v1")).toBe(one.digest);

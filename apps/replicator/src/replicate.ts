@@ -31,7 +31,8 @@ export interface Replicate {
   readonly copier: Pick<Copier, "copy">;
   readonly target: Registry;
   readonly registryOf: (name: string) => Registry | undefined;
-  readonly routeOf: (name: string) => WorkPolicy | undefined;
+  /** The rules of a delivery that brought none. */
+  readonly policyOf: (item: WorkItem) => WorkPolicy | undefined;
   /** For routes that ask for signatures. Without it nothing of these is copied. */
   readonly verifierOf?: VerifierOf | undefined;
   /** For terminals: what moves right now. */
@@ -53,7 +54,7 @@ const ROUNDS_MOST = 5;
  */
 export const replicate = (context: Replicate, item: WorkItem): Effect.Effect<Done, LeaseLost | BusUnavailable> =>
   Effect.suspend(() => {
-    const route = item.policy ?? context.routeOf(item.route);
+    const route = item.policy ?? context.policyOf(item);
     const source = context.registryOf(item.source.registry);
     return route === undefined || source === undefined
       ? Effect.succeed(unrouted(item))

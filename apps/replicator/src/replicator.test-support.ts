@@ -82,7 +82,7 @@ export const startWorld = Effect.fnUntraced(function* (
     copier: yield* makeCopier({ limits: { backoffMs: 1, backoffMaxMs: 20, confirmTries: 2 } }),
     target: target.client,
     registryOf: (name) => new Map([source, target].map(({ client }) => [client.name, client])).get(name),
-    routeOf: (name) => (name === route.name ? route : undefined),
+    policyOf: (item) => (item.route === route.name ? route : undefined),
     verifierOf: makeVerifiers("/nowhere"),
   };
   let position = 0;

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Config } from "@drayage/config";
+import { type Config, compiledRoutes } from "@drayage/config";
 import type { DeliveryBus } from "@drayage/delivery";
-import type { WorkItem } from "@drayage/domain";
+import { type WorkItem, workPolicyOf } from "@drayage/domain";
 import { type CopyProgress, makeCopier } from "@drayage/oci-core";
 import type { Registries } from "@drayage/registries";
 import * as Effect from "effect/Effect";
@@ -36,7 +36,7 @@ export const replicator = Effect.fnUntraced(function* ({
       Effect.map(registries.get(name), (open) => [name, open] as const),
     ),
   );
-  const routes = new Map(config.routes.map((route) => [route.name, route]));
+  const routes = compiledRoutes(config);
   const copier = yield* makeCopier();
   return yield* work(
     {
@@ -44,7 +44,7 @@ export const replicator = Effect.fnUntraced(function* ({
       copier,
       target: registry,
       registryOf: (name) => opened.get(name),
-      routeOf: (name) => routes.get(name),
+      policyOf: (item) => workPolicyOf(routes, item),
       verifierOf: makeVerifiers(join(config.dataDir, "tuf")),
       onProgress,
     },

@@ -1,7 +1,7 @@
 /** Two registries that feed each other (FAILURES F24): every change at either side is an event, as their webhooks would tell it. */
 import { makeMemoryDeliveries } from "@drayage/delivery";
 import { repositoryName, tagName } from "@drayage/delivery/testing";
-import { compileRoutes, type DomainEvent, fanOut, type OutcomeEvent } from "@drayage/domain";
+import { compileRoutes, type DomainEvent, fanOut, type OutcomeEvent, workPolicyOf } from "@drayage/domain";
 import { makeCopier } from "@drayage/oci-core";
 import { pushImage } from "@drayage/oci-core/testing";
 import { it } from "@effect/vitest";
@@ -26,7 +26,7 @@ const start = Effect.fnUntraced(function* (confirmAfter = 0) {
     copier,
     target: target.client,
     registryOf: (name) => sides.get(name)?.client,
-    routeOf: (name) => compiled.byName.get(name)?.route,
+    policyOf: (item) => workPolicyOf(compiled, item),
   });
   let position = 0;
   const webhook = (registry: string, side: Side): void => {

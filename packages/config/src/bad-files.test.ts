@@ -228,7 +228,7 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
     `${R}routes:
   - from: lab
     select: { tags: { newest: 20 } }
-    to: [{ registry: prod, bytesFrom: [lab] }]
+    to: [{ registry: prod }]
     platforms: [linux]
     referrers: { artifactTypes: [], most: 50 }
     keepPrevious: 3
@@ -238,13 +238,42 @@ const table: Readonly<Record<string, readonly [string, ReadonlyArray<string>]>> 
 `,
     [
       `drayage.yaml:7:15: routes[0].select.tags: selecting the newest tags ${NOT_AVAILABLE}. Use globs, \`semver\` or \`regex\``,
-      `drayage.yaml:8:28: routes[0].to[0].bytesFrom: \`bytesFrom\` ${NOT_AVAILABLE}. Remove the key`,
       "drayage.yaml:9:17: routes[0].platforms[0]: not a platform. Write os/architecture, or os/architecture/variant, e.g. `linux/amd64` or `linux/arm/v7`",
       "drayage.yaml:10:33: routes[0].referrers.artifactTypes: the list is empty. Give it at least one entry",
       `drayage.yaml:11:5: routes[0].keepPrevious: keeping previous revisions ${NOT_AVAILABLE}. Remove the key: 0 is the default`,
       `drayage.yaml:12:5: routes[0].deletes: deletion by tombstone ${NOT_AVAILABLE}. Use \`ignore\`, or \`mode: mirror\``,
       "drayage.yaml:13:27: routes[0].require.signature: publicKey or keyless, one of them. Correct the value",
       `drayage.yaml:14:78: routes[1].deletes.after: \`after\` (deletion by tombstone) ${NOT_AVAILABLE}. Remove the key`,
+    ],
+  ],
+  "nearer registries that could give no bytes": [
+    `${R}  far: { type: oci, url: http://127.0.0.1:5002 }
+routes:
+  - { from: lab, to: [{ registry: prod, bytesFrom: [lab, prod, far, far] }] }
+  - { name: b, from: lab, to: [{ registry: far }] }
+  - { name: c, from: far, to: [{ registry: jfrog, bytesFrom: [prod] }] }
+`,
+    [
+      "drayage.yaml:7:53: routes[0].to[0].bytesFrom[0]: lab is the source of this route. Remove it: the source is always asked last",
+      "drayage.yaml:7:58: routes[0].to[0].bytesFrom[1]: prod is the target itself. Remove it: what the target holds is never sent to it",
+      "drayage.yaml:7:69: routes[0].to[0].bytesFrom[3]: far is named twice. Remove one of them",
+      "drayage.yaml:9:63: routes[2].to[0].bytesFrom[0]: no route goes from far to prod, so the names of its images there are not known. Add prod to `to` of a route from far, or remove it here",
+    ],
+  ],
+  "nearer registries in the wrong form": [
+    `${R}routes:
+  - from: lab
+    to:
+      - { registry: prod, bytesFrom: [prd] }
+      - { registry: prod, bytesFrom: [] }
+      - { registry: prod, bytesFrom: jfrog }
+      - { registry: prod, bytesfrom: [jfrog] }
+`,
+    [
+      'drayage.yaml:8:39: routes[0].to[0].bytesFrom[0]: there is no registry "prd". Did you mean "prod"?',
+      "drayage.yaml:9:38: routes[0].to[1].bytesFrom: the list is empty. Give it at least one entry",
+      "drayage.yaml:10:38: routes[0].to[2].bytesFrom: expected a list, got a string. Write it as a list: [ … ], or lines that begin with a hyphen",
+      'drayage.yaml:11:27: routes[0].to[3].bytesfrom: unknown key "bytesfrom". Did you mean "bytesFrom"?',
     ],
   ],
   "keys at the top": [

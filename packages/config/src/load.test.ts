@@ -169,6 +169,20 @@ describe("a sound configuration", () => {
     expect(Redacted.value(basic.password)).toBe("t0ken");
   });
 
+  it("a target may take its bytes from a nearer one, whichever route feeds that, and a file without the key keeps its revision", async () => {
+    const registries = `${REGISTRIES}  far: { type: oci, url: http://127.0.0.1:5002 }\n`;
+    const routes = (more: string) =>
+      `routes:\n  - { from: lab, to: [{ registry: far${more} }] }\n  - { name: near, from: lab, to: [{ registry: prod }] }\n`;
+    const { config, warnings } = await loaded(`${registries}${routes(", bytesFrom: [prod]")}`);
+    expect(warnings).toEqual([]);
+    expect(config.routes[0]?.to).toEqual([
+      { registry: "far", repository: "{repository}", tag: "{tag}", bytesFrom: ["prod"] },
+    ]);
+    const { config: plain } = await loaded(`${registries}${routes("")}`);
+    expect(plain.routes[0]?.to[0]).not.toHaveProperty("bytesFrom");
+    expect(plain.revision).not.toBe(config.revision);
+  });
+
   it("its routes can be asked, with repository keys by type", async () => {
     const { config } = await loaded({ "drayage.yaml": EXAMPLE, "routes.d/team.yaml": TEAM }, { env: SECRETS });
     const repository = parseRepositoryName("docker-prod-local/a/b");

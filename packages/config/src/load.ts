@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import type { RegistryLookup } from "@drayage/domain";
 import * as Effect from "effect/Effect";
 import { buildConfig, buildRoute } from "./build.ts";
+import { checkBytesFrom } from "./bytes-from.ts";
 import { explainIssues } from "./explain.ts";
 import { field } from "./field.ts";
 import { includedFiles } from "./include.ts";
@@ -76,8 +77,9 @@ const load = async (options: LoadOptions): Promise<Loaded | { readonly problems:
   for (const found of duplicateNames(routes, describe)) desk.report(found.file, [found.finding]);
   if (head !== undefined) desk.report(main, checkHead(head));
   if (head !== undefined) for (const found of mirrorsOfViews(routes, head)) desk.report(found.file, [found.finding]);
-  // Only now: these compile all routes, which none of the problems above would survive.
+  // Only now: these look at all routes together, and compile them, which none of the problems above would survive.
   if (desk.problems.length === 0) {
+    for (const found of checkBytesFrom(routes)) desk.report(found.file, [found.finding]);
     const together = checkTogether(routes, lookup);
     for (const found of together.problems) desk.report(found.file, [found.finding]);
     for (const found of together.warnings) desk.warn(found.file, [found.finding]);

@@ -45,7 +45,7 @@ describe("the reference", () => {
   it("known keys are found through lists, names and forms", () => {
     expect(knownKeys([])).toContain("routes");
     expect(knownKeys(["registries", "any", "auth"])).toEqual(expect.arrayContaining(["username", "password", "token"]));
-    expect(knownKeys(["routes", 3, "to", 0])).toEqual(["registry", "repository", "tag"]);
+    expect(knownKeys(["routes", 3, "to", 0])).toEqual(["registry", "repository", "tag", "bytesFrom"]);
     expect(knownKeys(["nothing", "here"])).toEqual([]);
   });
 });

@@ -34,6 +34,9 @@ export const unknownRegistries = (route: unknown, base: Path, known: ReadonlyArr
   if (Array.isArray(to)) {
     for (const [index, target] of to.entries()) {
       uses.push({ path: [...base, "to", index, "registry"], name: field(target, "registry") });
+      const near = field(target, "bytesFrom");
+      if (!Array.isArray(near)) continue;
+      for (const [at, name] of near.entries()) uses.push({ path: [...base, "to", index, "bytesFrom", at], name });
     }
   }
   return uses.flatMap(({ path, name }) =>

@@ -42,7 +42,6 @@ export const UNAVAILABLE: ReadonlyArray<Unavailable> = [
     mend: "Use `ignore`, or `mode: mirror`",
   },
   { path: ["routes", "*", "deletes", "after"], what: "`after` (deletion by tombstone)", mend: REMOVE },
-  { path: ["routes", "*", "to", "*", "bytesFrom"], what: "`bytesFrom`", mend: REMOVE },
   {
     path: ["guard", "wholeRepository"],
     when: (value) => value !== "approve",

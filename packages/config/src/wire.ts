@@ -68,6 +68,8 @@ const select = z
   })
   .prefault({});
 
+/** A blob that none of them holds costs a request at each. */
+const BYTES_FROM_MAX = 8;
 const target = z.strictObject({
   registry: name.describe("A registry of `registries`."),
   repository: z
@@ -76,6 +78,14 @@ const target = z.strictObject({
     .prefault("{repository}")
     .describe("Template of the name at the target, see placeholders."),
   tag: z.string().min(1).prefault("{tag}").describe("Template of the tag at the target."),
+  bytesFrom: z
+    .array(name)
+    .min(1)
+    .max(BYTES_FROM_MAX)
+    .optional()
+    .describe(
+      "Other targets of the same source, the nearest first: blobs are read there by digest where they hold them. What none of them gives comes from the source, as manifests always do. Default: all from the source.",
+    ),
 });
 
 const deletes = z.union([

@@ -59,8 +59,18 @@ export interface Ancestor {
   readonly owned: ReadonlyArray<Digest>;
 }
 
-/** What a worker has to know of a route: all but what chose the name. */
-export type WorkPolicy = Omit<Route, "from" | "select" | "to" | "priority">;
+/** A repository that may hold the blobs of an image, because the image goes there too. */
+export interface BytesPlace {
+  /** Registry name. */
+  readonly registry: string;
+  readonly repository: RepositoryName;
+}
+
+/** What a worker has to know of a route: all but what chose the name. See `workPolicyOf`. */
+export interface WorkPolicy extends Omit<Route, "from" | "select" | "to" | "priority"> {
+  /** The nearest first. Absent: all bytes come from the source. */
+  readonly bytesFrom?: ReadonlyArray<BytesPlace> | undefined;
+}
 
 /** What a worker is given: everything it must know without reading the log or the database. */
 export interface WorkItem {

@@ -38,3 +38,4 @@ export {
   type InvalidEvent,
   type UnknownEvent,
 } from "./wire.ts";
+export { workPolicyOf } from "./work-policy.ts";

@@ -38,6 +38,8 @@ export interface RouteTarget {
   readonly repository: string;
   /** Template, default `{tag}`. */
   readonly tag: string;
+  /** Names of other targets of the same source, the nearest first: blobs are read there by digest where they can be. Absent: all from the source. */
+  readonly bytesFrom?: ReadonlyArray<string> | undefined;
 }
 export type DeletePolicy =
   | { readonly mode: "ignore" }

@@ -1,4 +1,4 @@
-import type { Guard, Route, WorkItem, WorkPolicy } from "@drayage/domain";
+import { type CompiledRoutes, type Guard, type WorkItem, workPolicyOf } from "@drayage/domain";
 import { Database } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import { lead } from "../leadership.ts";
@@ -12,7 +12,7 @@ export interface PubSubControlOptions {
   readonly names: ReadonlyArray<BusNames>;
   readonly instance: string;
   readonly guard: Guard;
-  readonly routes: ReadonlyArray<Route>;
+  readonly routes: CompiledRoutes;
 }
 
 /**
@@ -28,15 +28,10 @@ export const pubSubControl = Effect.fnUntraced(function* ({
 }: PubSubControlOptions): Effect.fn.Return<never, never, Database> {
   const database = yield* Database;
   const bus = makePostgresBus(database, guard);
-  const policies = new Map(routes.map((route) => [route.name, policyOf(route)]));
-  const control = { database, bus, client, instance, policyOf: ({ route }: WorkItem) => policies.get(route) };
+  const control = { database, bus, client, instance, policyOf: (item: WorkItem) => workPolicyOf(routes, item) };
   const served = new Map(names.map((each) => [`bus/${each.target}`, each]));
   return yield* lead([...served.keys()], (name) => {
     const each = served.get(name);
     return each === undefined ? Effect.never : serveTarget({ ...control, names: each });
   });
 });
-
-/** What a route says beside what it chooses. */
-const policyOf = ({ from: _from, select: _select, to: _to, priority: _priority, ...policy }: Route): WorkPolicy =>
-  policy;

@@ -45,6 +45,10 @@ const signature = z.discriminatedUnion("_tag", [
 const policy = z.object({
   name: z.string(),
   require: z.object({ signature }).optional(),
+  bytesFrom: z
+    .array(z.object({ registry: z.string(), repository }))
+    .readonly()
+    .optional(),
   platforms: z.object({ only: z.array(platform).readonly(), index: z.enum(["keep", "rewrite"]) }).optional(),
   foreignLayers: z.enum(["leave", "copy"]).optional(),
   referrers: z.union([

@@ -7,6 +7,7 @@ import type { CopyProgress } from "./copier.ts";
 import type { FinishedImages } from "./finished.ts";
 import type { Gates } from "./gates.ts";
 import type { CopyLimits } from "./limits.ts";
+import type { Resting } from "./resting.ts";
 import type { SingleFlight } from "./single-flight.ts";
 import type { BlobSpool } from "./spool.ts";
 import type { Tally } from "./tally.ts";
@@ -28,6 +29,8 @@ export interface Shared {
   readonly memory: TargetMemory;
   readonly turns: Turns;
   readonly spool: BlobSpool | undefined;
+  /** Places of `bytesFrom` that are not asked for a while. */
+  readonly resting: Resting;
   /** By target registry, see `LARGE_STREAMS_MAX`. */
   readonly largeStreams: Gates;
   /** Room for blobs that are held whole, in units of `WHOLE_BLOB_UNIT_BYTES`. */

@@ -15,6 +15,7 @@ import {
   WHOLE_BLOB_UNIT_BYTES,
   WHOLE_BLOBS_BYTES_MAX,
 } from "./limits.ts";
+import { makeResting } from "./resting.ts";
 import { makeSingleFlight } from "./single-flight.ts";
 import type { BlobSpool } from "./spool.ts";
 import { makeTargetMemory } from "./target-memory.ts";
@@ -45,6 +46,7 @@ export const makeCopier = (options: CopierOptions = {}): Effect.Effect<Copier> =
       finished: makeFinishedImages(),
       memory: makeTargetMemory(),
       spool: options.spool,
+      resting: makeResting(),
       largeStreams: makeGates(LARGE_STREAMS_MAX),
       turns: makeTurns(),
       room: Semaphore.makeUnsafe(WHOLE_BLOBS_BYTES_MAX / WHOLE_BLOB_UNIT_BYTES),

@@ -1,4 +1,4 @@
-import { type CompiledRoutes, compileRoutes } from "@drayage/domain";
+import { type CompiledRoutes, compileRoutes, type WorkItem, workPolicyOf } from "@drayage/domain";
 import { makeCopier, type Registry } from "@drayage/oci-core";
 import { work } from "@drayage/replicator";
 import * as Effect from "effect/Effect";
@@ -116,7 +116,7 @@ export class Installation {
         copier: mutant?.copier?.(copier) ?? copier,
         target: registry,
         registryOf: (name: string) => registries.get(name),
-        routeOf: (name: string) => routes.byName.get(name)?.route,
+        policyOf: (item: WorkItem) => workPolicyOf(routes, item),
       };
       return yield* work(context, { target, worker: process.name, concurrency: DELIVERIES_AT_ONCE, pollMs: POLL_MS });
     });
