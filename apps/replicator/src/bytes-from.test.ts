@@ -1,12 +1,15 @@
 /** Bytes from a nearer registry (`bytesFrom`): which registry gives which blobs, and that the copy is right whatever the nearer one does. */
 import { repositoryName } from "@drayage/delivery/testing";
 import { compileRoutes, type WorkItem, workPolicyOf } from "@drayage/domain";
-import { multiPlatform, pushImage, type StrictRegistry } from "@drayage/oci-core/testing";
+import { connectRegistry } from "@drayage/oci-core";
+import { multiPlatform, pushImage, type StrictRegistry, startStrictRegistry } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
+import * as Redacted from "effect/Redacted";
 import { describe, expect } from "vitest";
 import type { Replicate } from "./replicate.ts";
 import { APP, plainRoute, runner, startSide, test, type World, wordsOf } from "./replicator.test-support.ts";
 
+const PASSWORD = "of-the-nearer";
 const MIRROR = repositoryName("mirror/team/app-x");
 const fixture = multiPlatform({ seed: "multi", layers: [64, 300_000] });
 const feeding = {
@@ -94,11 +97,40 @@ describe("a target with a nearer registry", () => {
     isRight();
   });
 
-  test("fails as without one where the source lacks the image, which the nearer one still has", {}, function* (world) {
+  test("does not get an image that the source has no more and the nearer one still has", {}, function* (world) {
     const { context, fill } = yield* start(world);
     yield* fill;
-    world.ask(["v2"]);
+    world.source.deleteTag(APP, "v1");
+    world.ask(["v1"]);
     expect(wordsOf(yield* runner(context).settle)).toEqual(["unchanged"]);
     expect(world.target.tags(APP)).toEqual([]);
   });
+
+  for (const [what, given, gives] of [
+    ["are used there alone", PASSWORD, true],
+    ["that are wrong cost nothing but its bytes", "wrong", false],
+  ] as const) {
+    test(`whose credentials ${what}`, {}, function* (world) {
+      const { context, isRight } = yield* start(world);
+      const server = yield* startStrictRegistry({
+        auth: { _tag: "Basic", users: [{ name: "u", password: PASSWORD }] },
+      });
+      const authorization = `Basic ${Buffer.from(`u:${PASSWORD}`).toString("base64")}`;
+      yield* Effect.orDie(pushImage(server.url, MIRROR, "v1", fixture, { authorization }));
+      server.requests.reset();
+      const auth = [{ _tag: "Basic", username: "u", password: Redacted.make(given) }] as const;
+      const client = yield* connectRegistry({ name: "near", url: server.url, auth });
+      const signedIn: Replicate = {
+        ...context,
+        registryOf: (name) => (name === "near" ? client : context.registryOf(name)),
+      };
+      world.ask(["v1"]);
+      expect(wordsOf(yield* runner(signedIn).settle)).toEqual(["copied"]);
+      isRight();
+      expect(blobsRead(world.source) === 0).toBe(gives);
+      expect(server.requests.list().some(({ authorization: scheme }) => scheme !== undefined)).toBe(true);
+      for (const elsewhere of [world.source, world.target])
+        expect(elsewhere.requests.list().filter(({ authorization: scheme }) => scheme !== undefined)).toEqual([]);
+    });
+  }
 });

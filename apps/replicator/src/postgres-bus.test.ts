@@ -1,6 +1,7 @@
 /** The replicator on the real bus, in PostgreSQL: what the memory bus cannot show. */
 import { type DeliveryBus, deliveryMigrations, makePostgresBus, requestWithin } from "@drayage/delivery";
 import { loseConnections } from "@drayage/delivery/testing";
+import { compileRoutes, workPolicyOf } from "@drayage/domain";
 import { Database, EventLog } from "@drayage/event-log";
 import { layerTestLog } from "@drayage/event-log/testing";
 import { makeCopier } from "@drayage/oci-core";
@@ -71,6 +72,33 @@ test("two workers share the deliveries of a target, each is done once, and delet
   const told = yield* outcomes;
   expect(told.filter((data) => Object(data).action === "copied")).toHaveLength(names.length + 1);
 });
+
+test("bytes come from a nearer registry, by the rules of the replicator's own configuration", function* () {
+  const { source, target, context, ask } = yield* start;
+  const near = yield* startSide("near");
+  const image = small("one");
+  for (const url of [source.url, near.server.url]) yield* pushImage(url, APP, "v1", image);
+  source.requests.reset();
+  const routes = compileRoutes(
+    [
+      { ...plainRoute("all", "source", "target"), to: [{ ...SAME, registry: "target", bytesFrom: ["near"] }] },
+      plainRoute("feeding", "source", "near"),
+    ],
+    () => undefined,
+  );
+  const knowing: Replicate = {
+    ...context,
+    policyOf: (item) => workPolicyOf(routes, item),
+    registryOf: (name) => (name === "near" ? near.client : context.registryOf(name)),
+  };
+  yield* Effect.forkScoped(work(knowing, { target: "target", worker: "a", concurrency: 1 }));
+  yield* ask(["v1"]);
+  yield* eventually(() => target.tags(APP).includes("v1"));
+  expect(target.manifest(APP, "v1")?.digest).toBe(image.digest);
+  const read = { method: "GET", path: /\/blobs\// };
+  expect([source.requests.count(read), near.server.requests.count(read) > 0]).toEqual([0, true]);
+});
+const SAME = { repository: "{repository}", tag: "{tag}" };
 
 test("a database that loses all connections is waited for, and the rest goes on", function* () {
   const { source, target, context, ask } = yield* start;

@@ -1,4 +1,4 @@
-import type { WorkItem } from "@drayage/domain";
+import { compileRoutes, type Route, type WorkItem, workPolicyOf } from "@drayage/domain";
 import { seededNumbers } from "@drayage/oci-core/testing";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
@@ -9,6 +9,7 @@ import type { DeliveryBus } from "../bus.ts";
 import { makePostgresFixture, testDatabase } from "../postgres.test-support.ts";
 import { resultOf } from "../testing/fixture.ts";
 import { digestNumber, makeInProcessPubSub, sampleRequest, succeeded } from "../testing/index.ts";
+import type { Control } from "./control.ts";
 import { ATTRIBUTES } from "./names.ts";
 import { makeControl, makeLines, newNames, TEST_INSTANCE } from "./pubsub.test-support.ts";
 import { makePubSubBus } from "./pubsub-bus.ts";
@@ -18,14 +19,17 @@ import { encodeQuestion, encodeWork } from "./wire.ts";
 const LEASE_MS = 60_000;
 
 /** The control side of `east` as it runs in production, and its books. */
-const stage = Effect.fnUntraced(function* (chance?: () => number) {
+const stage = Effect.fnUntraced(function* ({
+  chance,
+  ...more
+}: Partial<Pick<Control, "policyOf">> & { readonly chance?: () => number } = {}) {
   const pubsub = makeInProcessPubSub({ chance });
   const names = newNames(["east", "west"]);
   makeLines(pubsub, names);
   const [east, west] = names;
   if (east === undefined || west === undefined) return yield* Effect.die("no names");
   const database = yield* testDatabase;
-  const control = makeControl(database, pubsub.client, east);
+  const control: Control = { ...makeControl(database, pubsub.client, east), ...more };
   const serving = yield* Effect.forkScoped(serveTarget(control));
   return {
     ...makePostgresFixture(database),
@@ -64,7 +68,7 @@ describe("the bus over Pub/Sub", () => {
     run(
       Effect.gen(function* () {
         const random = seededNumbers(seed);
-        const s = yield* stage(random);
+        const s = yield* stage({ chance: random });
         const names = Array.from({ length: 40 }, (_, i) => `repo${i % 7}:v${i}`);
         yield* s.request(names.map((name, i) => sampleRequest(name, i + 1)));
         const begun: Array<string> = [];
@@ -87,6 +91,33 @@ describe("the bus over Pub/Sub", () => {
       }),
     ),
   );
+
+  it("hands out where bytes may come from, under the name that the image has there", () =>
+    run(
+      Effect.gen(function* () {
+        const to = { repository: "{repository}", tag: "{tag}" };
+        const rules = { referrers: "all", overwrite: "always", existing: "adopt-equal", priority: "normal" } as const;
+        const route: Route = {
+          ...rules,
+          name: "all",
+          from: "source",
+          select: { repositories: ["**"], tags: { _tag: "Globs", globs: ["*"] } },
+          to: [
+            { ...to, registry: "west", repository: "mirror/{image}" },
+            { ...to, registry: "east", bytesFrom: ["west"] },
+          ],
+          deletes: { mode: "ignore" },
+        };
+        const routes = compileRoutes([route], () => ({ repositoryKey: false }));
+        const s = yield* stage({ policyOf: (item) => workPolicyOf(routes, item) });
+        yield* s.request([sampleRequest("app:v1", 1)]);
+        const item = firstOf(yield* claimSome(yield* s.newBus, "a"));
+        expect(item.policy).toMatchObject({
+          name: "all",
+          bytesFrom: [{ registry: "west", repository: "mirror/app" }],
+        });
+      }),
+    ));
 
   it("hands out anew what a worker had that is gone, and what it said late counts for nothing", () =>
     run(

@@ -32,6 +32,11 @@ describe("a nearer registry that failed", () => {
       expect(restsAfter(reason)).toEqual([false, false, false, false]);
   });
 
+  it("is told of once, however many blobs found it out", () => {
+    const resting = makeResting();
+    expect([1, 2].map((now) => resting.failed(app, near.error("network"), now))).toEqual([true, false]);
+  });
+
   it("costs a later copy nothing while it rests", async () => {
     const { source, target } = await twoSides(image({ seed: "one", layers: [64, 64] }));
     await source.fill("team/other", "1", image({ seed: "two", layers: [64, 64] }));

@@ -16,7 +16,7 @@ const BLOB_ONLY: ReadonlySet<RegistryReason> = new Set(["not-found", "repository
 /** Places that failed in a way that the next blob would meet too. `now` in ms. */
 export interface Resting {
   readonly rests: (place: Place, now: number) => boolean;
-  /** What failed there. True: it rests from now on. */
+  /** What failed there. True: it rests from now on, and did not before. */
   readonly failed: (place: Place, error: RegistryError, now: number) => boolean;
 }
 
@@ -24,13 +24,16 @@ export const makeResting = (): Resting => {
   const until = new Map<string, number>();
   const whole = ({ registry }: Place): string => registry.name;
   const one = ({ registry, repository }: Place): string => `${registry.name}/${repository}`;
+  const rests: Resting["rests"] = (place, now) =>
+    Math.max(until.get(whole(place)) ?? 0, until.get(one(place)) ?? 0) > now;
   return {
-    rests: (place, now) => Math.max(until.get(whole(place)) ?? 0, until.get(one(place)) ?? 0) > now,
+    rests,
     failed: (place, error, now) => {
       if (BLOB_ONLY.has(error.reason)) return false;
+      const rested = rests(place, now);
       if (until.size >= REPOSITORIES_MAX) until.clear();
       until.set(AWAY.has(error.reason) ? whole(place) : one(place), now + REST_MS);
-      return true;
+      return !rested;
     },
   };
 };
