@@ -2,6 +2,7 @@
  * A rolling restart: while this version migrates and works, the version before goes on with its own statements. They are kept here word for word (release
  * 0.1.0, before partitions), since its code is gone.
  */
+import { setTimeout } from "node:timers/promises";
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Layer from "effect/Layer";
@@ -54,11 +55,10 @@ const READ = `
 const READ_ALL = "select * from event where position > $1::bigint order by position limit $2::int";
 const HEAD = "select coalesce(max(position), 0) as head from event";
 
-/** What the version before does, on a connection of its own, until it is told to stop. */
-const versionBefore = async (url: string, stop: AbortSignal) => {
+/** What the version before does, on a connection of its own, until it is told to stop; each event that it appended is pushed to `appended`. */
+const versionBefore = async (url: string, stop: AbortSignal, appended: Array<string>) => {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const appended: Array<string> = [];
   const seen: Array<string> = [];
   let after = 0;
   let times = 0;
@@ -90,13 +90,10 @@ const versionBefore = async (url: string, stop: AbortSignal) => {
     appended.push(id);
     await read();
   }
-  return {
-    appended,
-    finish: async () => {
-      while ((await read()) > 0);
-      const { rows } = await client.query(HEAD).finally(() => client.end());
-      return { seen, head: Number(rows[0].head) };
-    },
+  return async () => {
+    while ((await read()) > 0);
+    const { rows } = await client.query(HEAD).finally(() => client.end());
+    return { seen, head: Number(rows[0].head) };
   };
 };
 
@@ -108,8 +105,14 @@ it("the version before reads and appends while this one migrates, and beside it 
   try {
     await Effect.runPromise(migrate(database.url, [databaseMigrations, BEFORE]));
     const stop = new AbortController();
-    const before = versionBefore(Redacted.value(database.url), stop.signal);
-    await new Promise((resolve) => setTimeout(resolve, 300)); // the log is in use, and not empty
+    const old: Array<string> = [];
+    const before = versionBefore(Redacted.value(database.url), stop.signal, old);
+    /** Until it has appended this many more; sooner when it failed, which awaiting it will tell. */
+    const appends = async (more: number): Promise<void> => {
+      const wanted = old.length + more;
+      while (old.length < wanted) await Promise.race([before, setTimeout(5)]);
+    };
+    await appends(10); // the log is in use, and not empty
     const now = Layer.provideMerge(
       EventLog.layer,
       layerDatabase({
@@ -125,15 +128,15 @@ it("the version before reads and appends while this one migrates, and beside it 
       const [one] = await Effect.runPromise(log.append([{ type: "now", source: "s", data: {}, dedupe: `now/${n}` }]));
       ids.push(one?.id ?? "");
     }
+    await appends(1);
     stop.abort();
-    const old = await before;
+    const finish = await before;
     const stored = await Effect.runPromise(log.read({ after: 0, limit: 10_000 }));
     const order = stored.map(({ id }) => id);
-    expect(new Set(order)).toEqual(new Set([...ids, ...old.appended]));
-    expect(old.appended.length).toBeGreaterThan(10);
-    // Both append in turns, so this is no accident of order.
-    expect(order.indexOf(ids[0] ?? "")).toBeLessThan(order.indexOf(old.appended.at(-1) ?? ""));
-    const { seen, head } = await old.finish();
+    expect(new Set(order)).toEqual(new Set([...ids, ...old]));
+    expect(order.indexOf(old[0] ?? "")).toBeLessThan(order.indexOf(ids[0] ?? ""));
+    expect(order.indexOf(ids[0] ?? "")).toBeLessThan(order.indexOf(old.at(-1) ?? ""));
+    const { seen, head } = await finish();
     expect(seen).toEqual(order);
     expect(head).toBe(stored.at(-1)?.position);
   } finally {
