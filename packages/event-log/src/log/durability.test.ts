@@ -84,10 +84,7 @@ describe("no acknowledged event is lost", () => {
         const log = yield* EventLog;
         const acknowledged: Array<string> = [];
         const seen: Array<string> = [];
-        const append = Effect.flatMap(log.append([{ type: "t", source: "s", data: {} }]), ([one]) =>
-          Effect.sync(() => acknowledged.push(one?.id ?? "")),
-        );
-        const patiently = Effect.retry(append, {
+        const patiently = Effect.retry(log.append([{ type: "t", source: "s", data: {} }]), {
           while: (error) => error._tag === "LogUnavailable" && error.transient,
         });
         const subscriber = yield* Effect.forkChild(
@@ -100,9 +97,10 @@ describe("no acknowledged event is lost", () => {
         const killer = Effect.promise(async () => void process.kill(await serverPid(), "SIGKILL"));
         for (let i = 0; i < wanted; i++) {
           if (i % 150 === 100) yield* killer;
-          yield* patiently;
+          const [one] = yield* patiently;
+          acknowledged.push(one?.id ?? "");
         }
-        yield* append; // wakes the subscriber once more, for its last look
+        yield* patiently; // not wanted of the subscriber, which may have ended: it wakes it once more, for its last look
         yield* Fiber.join(subscriber);
         return { acknowledged, seen };
       }),
