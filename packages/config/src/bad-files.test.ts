@@ -254,7 +254,7 @@ routes:
   - { name: c, from: far, to: [{ registry: jfrog, bytesFrom: [prod] }] }
 `,
     [
-      "drayage.yaml:7:53: routes[0].to[0].bytesFrom[0]: lab is the source of this route. Remove it: the source is always asked last",
+      "drayage.yaml:7:53: routes[0].to[0].bytesFrom[0]: lab is the source of this route. Put it last: it gives what no other one gave",
       "drayage.yaml:7:58: routes[0].to[0].bytesFrom[1]: prod is the target itself. Remove it: what the target holds is never sent to it",
       "drayage.yaml:7:69: routes[0].to[0].bytesFrom[3]: far is named twice. Remove one of them",
       "drayage.yaml:9:63: routes[2].to[0].bytesFrom[0]: no route goes from far to prod, so the names of its images there are not known. Add prod to `to` of a route from far, or remove it here",

@@ -178,6 +178,8 @@ describe("a sound configuration", () => {
     expect(config.routes[0]?.to).toEqual([
       { registry: "far", repository: "{repository}", tag: "{tag}", bytesFrom: ["prod"] },
     ]);
+    const { config: last } = await loaded(`${registries}${routes(", bytesFrom: [prod, lab]")}`);
+    expect(last.routes[0]?.to[0]?.bytesFrom).toEqual(["prod", "lab"]); // the source may say that it is asked last
     const { config: plain } = await loaded(`${registries}${routes("")}`);
     expect(plain.routes[0]?.to[0]).not.toHaveProperty("bytesFrom");
     expect(plain.revision).not.toBe(config.revision);

@@ -84,7 +84,7 @@ const target = z.strictObject({
     .max(BYTES_FROM_MAX)
     .optional()
     .describe(
-      "Other targets of the same source, the nearest first: blobs are read there by digest where they hold them. What none of them gives comes from the source, as manifests always do. Default: all from the source.",
+      "Other targets of the same source, the nearest first: blobs are read there by digest where they hold them. What none of them gives comes from the source, which may stand at the end, as manifests always do. Default: all from the source.",
     ),
 });
 

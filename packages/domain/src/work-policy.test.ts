@@ -34,7 +34,7 @@ describe("the rules of one delivery", () => {
   });
 
   it("keep the order of nearer registries", () => {
-    const both = { ...far, bytesFrom: ["nearest", "near"] };
+    const both = { ...far, bytesFrom: ["nearest", "near", "lab"] };
     const rules = policyOf([route({ to: [to("near", "a"), to("nearest", "b"), both] })], "lab/team/app:1");
     expect(rules?.bytesFrom?.map(({ registry }) => registry)).toEqual(["nearest", "near"]);
   });
