@@ -55,8 +55,8 @@ const turnOver = (target: string): RawBuilder<ControlRow> => sql`${named("turn_o
   )
   ${readControl(target)}`;
 
-/** How many are wanted is written into the statement: a plan for any number would be one for a tenth of the table. Few numbers occur. */
-const take = (
+/** @internal How many are wanted is written into the statement: a plan for any number would be one for a tenth of the table. Few numbers occur. */
+export const take = (
   { target, worker, limit, leaseMs, after, patient }: ClaimOptions,
   withBackfill: boolean,
 ): RawBuilder<ClaimRow> => {
@@ -100,12 +100,13 @@ const take = (
       row_number() over (partition by priority, repository order by requested_at, id) as round
     from candidate
   ), chosen as (
-    select d.id, row_number() over (order by r.id in (select id from patient) desc, r.priority desc, r.round, r.requested_at, d.id) as place
-    from ranked r join delivery d on d.id = r.id
+    select id, row_number() over (order by id in (select id from patient) desc, priority desc, round, requested_at, id) as place
+    from ranked
   ), locked as (
-    select d.id, chosen.place from chosen join delivery d on d.id = chosen.id
-    where d.state = 'pending' and not d.waiting
-    order by chosen.place limit ${most} for update of d skip locked
+    -- one by one: as a join, statistics of a smaller table would have it read all that is ready
+    select d.id, c.place from (select id, place from chosen order by place) c cross join lateral (
+      select id from delivery where id = c.id and state = 'pending' and not waiting for update skip locked) d
+    limit ${most}
   )
   update delivery d set
     state = 'leased', generation = d.generation + 1, claimed = d.requested,
