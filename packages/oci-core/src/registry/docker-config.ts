@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -147,6 +146,8 @@ const run = (
 ): Effect.Effect<HelperOutput> =>
   Effect.callback<HelperOutput>((resume, signal) => {
     const limits = { timeout: HELPER_TIMEOUT_MS, maxBuffer: HELPER_OUTPUT_BYTES_MAX, signal, env: { ...env } };
+    // Loaded here, since most commands start no helper.
+    const { execFile } = process.getBuiltinModule("node:child_process");
     const child = execFile(program, ["get"], limits, (error, stdout) => {
       const failure = error?.code === "ENOENT" ? "the helper is not installed" : "the helper gave no usable answer";
       resume(Effect.succeed({ ok: error === null, text: stdout, failure }));

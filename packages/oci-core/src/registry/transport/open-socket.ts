@@ -1,5 +1,6 @@
 import { connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from "node:net";
-import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
+import { tlsModule } from "./tls-module.ts";
 
 /** Where a connection leads, and what it needs on the way. */
 export interface SocketSetup {
@@ -18,10 +19,11 @@ export const openSocket = ({ url, connectTo, tls, lookup }: SocketSetup, onread:
   const more = lookup === undefined ? {} : { lookup };
   if (!isSecure) return connect({ ...at, ...more });
   const name = hostOf(url);
-  return connectTls({
+  const nodeTls = tlsModule();
+  return nodeTls.connect({
     ALPNProtocols: ["http/1.1"],
     // The certificate must be the registry's, whatever the address is.
-    checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate),
+    checkServerIdentity: (_host, certificate) => nodeTls.checkServerIdentity(name, certificate),
     // An address is no server name (RFC 6066).
     ...(isIP(name) === 0 ? { servername: name } : {}),
     ...tls,
