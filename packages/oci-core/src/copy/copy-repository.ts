@@ -12,8 +12,11 @@ import { CONFIRMED_TOGETHER_MAX, LISTED_FROM_TAGS } from "./limits.ts";
 import { confirm } from "./put-tag.ts";
 import { knowTarget, listedTags } from "./target-tags.ts";
 
-/** Tags of one repository copied at once, if nothing else is said; the limits of both registries hold all copies together. */
-const TAGS_AT_ONCE = 8;
+/**
+ * Tags of one repository copied at once, if nothing else is said; the limits of both registries hold all copies together. Twice what keeps one
+ * registry busy (eight), since a tag that is unchanged waits for the target and then for the source.
+ */
+const TAGS_AT_ONCE = 16;
 
 /** All tags of a repository, or some. */
 export interface RepositoryCopyRequest {
@@ -25,7 +28,7 @@ export interface RepositoryCopyRequest {
   readonly referrers: CopyRequest["referrers"];
   readonly platforms?: CopyRequest["platforms"];
   readonly foreignLayers?: CopyRequest["foreignLayers"];
-  /** Default 8. */
+  /** Default 16. */
   readonly tagsAtOnce?: number | undefined;
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined;
   /** Called once for each tag, as soon as it is certain what became of it. Must be cheap and must not throw. */
