@@ -15,9 +15,10 @@ import {
 } from "../testing/index.ts";
 import type { CopyRequest } from "./copier.ts";
 import { CopyError } from "./errors.ts";
-import { type SideOptions, startBoth } from "./strict-sides.test-support.ts";
+import { repo } from "./memory-registry.test-support.ts";
+import { type SideOptions, startBoth, startSide } from "./strict-sides.test-support.ts";
 
-export type Struck = "source" | "target";
+export type Struck = "source" | "target" | "nearer";
 
 /** What goes wrong: a fault of the registry, or every token of it running out just before the nth request. */
 export type Trouble = FaultAction | { readonly kind: "expiredToken" };
@@ -26,6 +27,8 @@ export type Trouble = FaultAction | { readonly kind: "expiredToken" };
 export interface Scenario {
   readonly name: string;
   readonly sides: { readonly source?: SideOptions; readonly target?: SideOptions };
+  /** Of a nearer registry, which holds the same image under another name. Absent: there is none. */
+  readonly nearer?: SideOptions;
   readonly request?: Partial<CopyRequest>;
   readonly top: ImageFixture;
   /** Referrers that the source has; each must be at the target when the copy says so. */
@@ -81,6 +84,20 @@ export const SCENARIOS: ReadonlyArray<Scenario> = [
         target.createRepository("team/app");
         target.putManifest("team/app", "1", top);
       }),
+  },
+  {
+    name: "an index with a signature, whose bytes a nearer registry has",
+    sides: { source: { traits: api }, target: { traits: api } },
+    nearer: { redirectBlobs: true },
+    top,
+    referrers: [signed],
+  },
+  {
+    name: "an image whose bytes a nearer registry has that asks for tokens",
+    sides: { source: { traits: api }, target: { traits: { ...api, upload: "patch" } } },
+    nearer: { auth: token },
+    top: single,
+    referrers: [],
   },
 ];
 
@@ -138,14 +155,15 @@ export const copyWithTrouble = Effect.fnUntraced(function* (
     target: expiring("target", scenario.sides.target),
   });
   const { source, target, copier } = both;
-  const authorization =
-    source.server.rules().auth._tag === "Token" ? `Bearer ${source.server.masterToken()}` : undefined;
-  yield* pushImage(source.server.url, "team/app", "1", scenario.top, { authorization });
-  for (const referrer of scenario.referrers)
-    yield* pushImage(source.server.url, "team/app", undefined, referrer, { authorization });
+  const nearer =
+    scenario.nearer === undefined ? undefined : yield* startSide("nearer", expiring("nearer", scenario.nearer));
+  yield* fill(source.server, "team/app", scenario);
+  if (nearer !== undefined) yield* fill(nearer.server, MIRROR, scenario);
   yield* scenario.before?.(target.server) ?? Effect.void;
   both.forget();
-  const side = struck === "source" ? source : target;
+  nearer?.server.requests.reset();
+  const side = { source, target, nearer }[struck];
+  if (side === undefined) return yield* Effect.die(`${where}: there is no such side`);
   seen = 0;
   sides.server = side.server;
   if (trouble.kind !== "expiredToken") side.server.faults.add({ match: { nth }, action: trouble });
@@ -153,9 +171,12 @@ export const copyWithTrouble = Effect.fnUntraced(function* (
   const half: Array<unknown> = [];
   target.server.onChange(() => half.push(...target.server.danglingReferences().filter((one) => !isKnown(before, one))));
 
-  const exit = yield* Effect.exit(copier.copy(both.request(scenario.request)));
+  const bytesFrom = nearer === undefined ? [] : [{ registry: nearer.client, repository: MIRROR }];
+  const exit = yield* Effect.exit(copier.copy(both.request({ ...scenario.request, bytesFrom })));
 
   expect(half, where).toEqual([]);
+  // Nothing that a nearer registry does is a failure of the copy.
+  if (struck === "nearer") expect(Exit.isSuccess(exit), where).toBe(true);
   if (Exit.isSuccess(exit)) {
     expect(target.server.manifest("team/app", "1")?.digest, where).toBe(scenario.top.digest);
     // A list of referrers that is cut and does not say so cannot be told from a short one.
@@ -174,6 +195,14 @@ export const copyWithTrouble = Effect.fnUntraced(function* (
   }
   return side.server.requests.total();
 }, Effect.scoped);
+
+const MIRROR = repo("mirror/of/app");
+
+const fill = Effect.fnUntraced(function* (server: StrictRegistry, repository: string, { top, referrers }: Scenario) {
+  const authorization = server.rules().auth._tag === "Token" ? `Bearer ${server.masterToken()}` : undefined;
+  yield* pushImage(server.url, repository, "1", top, { authorization });
+  for (const referrer of referrers) yield* pushImage(server.url, repository, undefined, referrer, { authorization });
+});
 
 const isKnown = (before: ReadonlyArray<unknown>, one: unknown): boolean =>
   before.some((known) => JSON.stringify(known) === JSON.stringify(one));
