@@ -4,8 +4,9 @@ import { type CompiledRoutes, onlyTarget } from "@drayage/domain";
 import type { Database, EventLog } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import * as Schedule from "effect/Schedule";
+import * as Semaphore from "effect/Semaphore";
 import { dispatchRescans, dispatchToTarget } from "./dispatch-batch.ts";
-import { follow, type Subscription } from "./follow.ts";
+import { BATCHES_MOST, follow, type Subscription } from "./follow.ts";
 import { handOut } from "./hand-out.ts";
 import { keepRetention } from "./retention.ts";
 import { startingPoints } from "./starting-points.ts";
@@ -49,9 +50,10 @@ export const dispatchRoutes = Effect.fnUntraced(function* (
     Effect.retry(START_AGAIN),
     Effect.orDie,
   );
+  const slots = yield* Semaphore.make(BATCHES_MOST);
   return yield* lead([...names, ...Object.keys(beside)], (name) => {
     const subscription = subscriptions.get(name);
-    return subscription === undefined ? (beside[name] ?? Effect.never) : follow(subscription);
+    return subscription === undefined ? (beside[name] ?? Effect.never) : follow(subscription, slots);
   });
 });
 

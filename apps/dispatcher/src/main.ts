@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import "./young-generation.ts";
+import "./small-heap.ts";
 import { deliveryMigrations } from "@drayage/delivery";
 import { eventLogMigrations } from "@drayage/event-log";
 import { runRole } from "@drayage/runtime";

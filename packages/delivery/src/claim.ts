@@ -65,14 +65,15 @@ export const take = (
   const most = sql.lit(limit);
   const mostPatient = sql.lit(Math.trunc(patient));
   return sql<ClaimRow>`${named(`claim_${limit}_${Math.trunc(patient)}${withBackfill ? "" : "_news"}`)}
-  with recursive top as (
-    select priority from delivery where ${ready} order by priority desc limit 1
+  with recursive oldest as materialized (
+    select id, repository, priority, requested_at from delivery where ${ready}
+    order by priority desc, requested_at, id limit ${sql.lit(limit * CANDIDATES_PER_CLAIM)}
+  ), top as (
+    select max(priority) as priority from oldest -- a look of its own would go once more over all that was claimed and is not swept
   ), turn (repository, n) as (
-    (select repository, 1 from delivery where ${ready} and priority = (select priority from top)
-      and repository > ${after} order by repository limit 1)
+    (select d.repository, 1 from delivery d where ${nextTurn(target, after)})
     union all
-    select (select d.repository from delivery d where ${ready} and d.priority = (select priority from top)
-      and d.repository > turn.repository order by d.repository limit 1), n + 1
+    select (select d.repository from delivery d where ${nextTurn(target, sql`turn.repository`)}), n + 1
     from turn where turn.repository is not null and n < ${most}
   ), lower (priority) as (
     select (select max(d.priority) from delivery d where ${ready} and d.priority < top.priority) from top
@@ -81,18 +82,17 @@ export const take = (
     select (select max(d.priority) from delivery d where ${ready} and d.priority < lower.priority) from lower
     where lower.priority is not null
   ), patient as materialized (
-    select oldest.* from lower cross join lateral (
+    select each.* from lower cross join lateral (
       select id, repository, priority, requested_at from delivery d where ${ready} and d.priority = lower.priority
-      order by requested_at, id limit ${mostPatient}) oldest
-    order by oldest.requested_at, oldest.id limit ${mostPatient}
+      order by requested_at, id limit ${mostPatient}) each
+    order by each.requested_at, each.id limit ${mostPatient}
   ), candidate as (
-    (select id, repository, priority, requested_at from delivery where ${ready}
-      order by priority desc, requested_at, id limit ${sql.lit(limit * CANDIDATES_PER_CLAIM)})
+    select * from oldest
     union
-    select oldest.* from turn cross join lateral (
+    select first.* from turn cross join lateral (
       select id, repository, priority, requested_at from delivery d where ${ready}
         and d.priority = (select priority from top) and d.repository = turn.repository
-      order by requested_at, id limit 1) oldest
+      order by requested_at, id limit 1) first
     union
     select * from patient
   ), ranked as (
@@ -119,6 +119,16 @@ export const take = (
     d.intended, d.gate ->> 'subject' as waits_for, d.absent_since, d.requested_at, d.lease_until, d.last_error ->> 'reason' as last_reason, ${LINEAGE} as lineage, locked.place::int as place,
     (select count(repository)::int from turn) as turns, (select max(repository) from turn) as last_turn`;
 };
+
+/**
+ * The first repository after one, of the highest priority. Said so that only the index `delivery_turn` gives the order: by the names of a target,
+ * which also lead there, it would be a walk over all that is idle, and a plan that was made when little was is kept for as long as its connection.
+ */
+const nextTurn = (target: string, after: string | RawBuilder<unknown>): RawBuilder<unknown> => sql`
+  d.state = 'pending' and not d.waiting
+  and (d.target, d.priority, d.repository) > (${target}, (select priority from top), ${after})
+  and (d.target, d.priority) <= (${target}, (select priority from top))
+  order by d.target, d.priority, d.repository limit 1`;
 
 /** The deliveries that brought the name to the source of `d`, nearest first. Ends where nobody delivers, or at the name of `d` itself. */
 const LINEAGE = sql`(

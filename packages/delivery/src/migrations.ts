@@ -145,6 +145,16 @@ const GATE = [
   `create index delivery_gate on delivery (target, source_repository) where gate is not null`,
 ];
 
+/**
+ * Room for changes, so that they stay in the page of their row and touch no index ("HOT"). News of a row that waits already change no column
+ * of an index, and a batch changes neighbours together: with half of a page free a request cost the server a quarter (12 µs for 43). For rows written from now on.
+ *
+ * What was claimed leaves dead entries at the head of the index that the next claim reads. By default they are swept when a fifth of all rows
+ * have died; a fiftieth is also the share of pages below which a vacuum leaves the indexes alone.
+ */
+const ROOM = `
+alter table delivery set (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)`;
+
 /** The tables of this package, for `layerDatabase({ migrations })`. Forward only; a step is never changed. */
 export const deliveryMigrations: Migrations = {
   "delivery/0001": {
@@ -177,5 +187,8 @@ export const deliveryMigrations: Migrations = {
       await sql`insert into epoch (system, timeline) select system_identifier::text, timeline_id
         from pg_control_system(), pg_control_checkpoint()`.execute(db);
     },
+  },
+  "delivery/0007": {
+    up: async (db) => void (await sql.raw(ROOM).execute(db)),
   },
 };

@@ -3,12 +3,13 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { startTcpServer } from "@drayage/event-log/testing/tcp-server";
+import { startTcpServer, type TcpServer } from "@drayage/event-log/testing/tcp-server";
 import * as Redacted from "effect/Redacted";
 import pg from "pg";
 import { CHECKOUT } from "../../e2e/harness/dray.ts";
 import { type Child, start, tail } from "../../e2e/harness/process.ts";
 import { claimTimes, type Times } from "./claims.ts";
+import { cpuSeconds } from "./cpu.ts";
 import { fillLog } from "./log-filler.ts";
 
 const HELP = `usage: npm run bench -- fanout [options]
@@ -29,10 +30,12 @@ interface Options {
   readonly names: number;
   readonly backlog: number;
 }
-/** How fast the slowest target went through a part of the log. */
+/** How fast the slowest target went through a part of the log, and what an event cost in microseconds of CPU: of the dispatcher and of the server. */
 interface Slice {
   readonly upTo: number;
   readonly perSecond: number;
+  readonly dispatcherUs: number;
+  readonly serverUs: number;
 }
 interface Figures extends Options {
   readonly machine: string;
@@ -75,7 +78,7 @@ export const bench = async (argv: string[]): Promise<void> => {
   const folder = await mkdtemp(join(tmpdir(), "drayage-bench-"));
   const server = await startTcpServer(["shared_buffers=128MB"]);
   try {
-    const figures = await measure(Redacted.value(server.url), folder, options);
+    const figures = await measure(server, folder, options);
     process.stdout.write(report(figures));
     if (values.out !== undefined) await writeFile(values.out, JSON.stringify(figures));
   } finally {
@@ -86,7 +89,8 @@ export const bench = async (argv: string[]): Promise<void> => {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-const measure = async (url: string, folder: string, options: Options): Promise<Figures> => {
+const measure = async (server: TcpServer, folder: string, options: Options): Promise<Figures> => {
+  const url = Redacted.value(server.url);
   const config = await configuration(url, folder, options.targets);
   // Makes the tables and ends: what is timed begins with a full log and a dispatcher that starts.
   const first = await dispatcher(folder, config);
@@ -104,7 +108,7 @@ const measure = async (url: string, folder: string, options: Options): Promise<F
     say("dispatching");
     const started = performance.now();
     const child = await dispatcher(folder, config);
-    const slices = await follow(child, client, head, options.events);
+    const slices = await follow(child, server, client, head, options.events);
     const seconds = (performance.now() - started) / 1_000;
     const peakMiB = await peak(child.pid);
     await child.stop();
@@ -157,20 +161,42 @@ const untilThere = async (child: Child, read: () => Promise<number>, wanted: num
 };
 
 /** Until every target is at the head; how fast the slowest went, part by part. */
-const follow = async (child: Child, client: pg.Client, head: number, events: number): Promise<ReadonlyArray<Slice>> => {
+const follow = async (
+  child: Child,
+  server: TcpServer,
+  client: pg.Client,
+  head: number,
+  events: number,
+): Promise<ReadonlyArray<Slice>> => {
   const SLOWEST = "select min(position) as n from checkpoint where subscriber like 'dispatch/%'";
+  const now = async () => ({
+    at: performance.now(),
+    dispatcher: await cpuSeconds(child.pid),
+    server: await cpuSeconds(server.pid()),
+  });
   const slices: Slice[] = [];
-  let begun = performance.now();
+  let begun = await now();
   for (let n = 1; n <= SLICES; n++) {
     const upTo = Math.round((events * n) / SLICES);
     await untilThere(child, () => number(client, SLOWEST), head - events + upTo);
-    const now = performance.now();
-    slices.push({ upTo, perSecond: (events / SLICES / (now - begun)) * 1_000 });
-    say(`${upTo} events: ${slices.at(-1)?.perSecond.toFixed(0)}/s`);
-    begun = now;
+    const ended = await now();
+    const each = SLICES / events;
+    slices.push({
+      upTo,
+      perSecond: 1_000 / ((ended.at - begun.at) * each),
+      dispatcherUs: (ended.dispatcher - begun.dispatcher) * 1e6 * each,
+      serverUs: (ended.server - begun.server) * 1e6 * each,
+    });
+    say(sliceLine(slices[n - 1]));
+    begun = ended;
   }
   return slices;
 };
+
+const sliceLine = (slice: Slice | undefined): string =>
+  slice === undefined
+    ? ""
+    : `| up to event ${slice.upTo}: events/s, µs of CPU of an event (dispatcher + server) | | ${slice.perSecond.toFixed(0)}, ${slice.dispatcherUs.toFixed(0)} + ${slice.serverUs.toFixed(0)} |`;
 
 /** The most that was resident, from proc(5); not a number on other systems. */
 const peak = async (pid: number): Promise<number> => {
@@ -198,10 +224,13 @@ const report = ({
     `| events/s, each for ${targets} targets | | ${perSecond.toFixed(0)} |`,
     `| deliveries asked for a second | | ${(perSecond * targets).toFixed(0)} |`,
     `| peak RSS of the dispatcher, MiB | 300 | ${peakMiB.toFixed(0)} |`,
-    ...slices.map(({ upTo, perSecond: speed }) => `| events/s up to event ${upTo} | | ${speed.toFixed(0)} |`),
-    ...claims.map(
-      ({ limit, p50, p99 }) =>
-        `| claim of ${limit} at ${backlog} waiting, ms p50 / p99 | 5 | ${p50.toFixed(2)} / ${p99.toFixed(2)} |`,
-    ),
+    ...slices.map(sliceLine),
+    ...claims.map((times) => claimLine(times, backlog)),
     "",
   ].join("\n");
+
+const claimLine = ({ limit, behind, p50, p99 }: Times, backlog: number): string => {
+  const unswept = behind === 0 ? "" : `, ${behind} of them worked through and not swept`;
+  const what = limit === 0 ? "commit of one row, for comparison" : `claim of ${limit} at ${backlog} waiting${unswept}`;
+  return `| ${what}, ms p50 / p99 | ${limit === 0 ? "" : 5} | ${p50.toFixed(2)} / ${p99.toFixed(2)} |`;
+};

@@ -33,3 +33,13 @@ export const fillBacklog = async (client: pg.Client, target: string, deliveries:
   );
   await client.query("analyze delivery");
 };
+
+/** The next so many of a target, in the order in which they are claimed, are delivered. Nothing is swept. */
+export const workThrough = async (client: pg.Client, target: string, deliveries: number): Promise<void> => {
+  await client.query(
+    `update delivery set state = 'idle', claimed = requested, done = requested where id in (
+       select id from delivery where target = $1 and state = 'pending' and not waiting
+       order by priority desc, requested_at, id limit $2)`,
+    [target, deliveries],
+  );
+};
