@@ -123,8 +123,9 @@ export const take = (
 /**
  * The first repository after one, of the highest priority. Said so that only the index `delivery_turn` gives the order: by the names of a target,
  * which also lead there, it would be a walk over all that is idle, and a plan that was made when little was is kept for as long as its connection.
+ * @internal
  */
-const nextTurn = (target: string, after: string | RawBuilder<unknown>): RawBuilder<unknown> => sql`
+export const nextTurn = (target: string, after: string | RawBuilder<unknown>): RawBuilder<unknown> => sql`
   d.state = 'pending' and not d.waiting
   and (d.target, d.priority, d.repository) > (${target}, (select priority from top), ${after})
   and (d.target, d.priority) <= (${target}, (select priority from top))
