@@ -1,4 +1,4 @@
-import { holdDeliveries, loseConnections, refuseTags, renameDeliveries } from "@drayage/delivery/testing";
+import { askAgain, holdDeliveries, loseConnections, refuseTags, renameDeliveries } from "@drayage/delivery/testing";
 import { Database, EventLog } from "@drayage/event-log";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
@@ -60,19 +60,15 @@ test("a target that is held up delays no other", function* () {
   expect(yield* deliveries).toHaveLength(4);
 });
 
-/** We have our connections from the same pool as the dispatcher, so they are lost as well: we ask again, as every sender of an event does. */
-const again = <A, E extends object, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.retry(effect, { while: (error) => "transient" in error && error.transient === true });
-
 test("lost connections are survived", function* () {
   yield* start(both);
   let last = 0;
   for (const n of [1, 2, 3]) {
-    last = yield* again(append(...[1, 2, 3, 4].map((i) => pushed(`app:v${n}-${i}`))));
-    yield* again(loseConnections);
+    last = yield* askAgain(append(...[1, 2, 3, 4].map((i) => pushed(`app:v${n}-${i}`))));
+    yield* askAgain(loseConnections);
   }
-  yield* eventually(again(checkpoint("east")), (position) => position === last);
-  yield* eventually(again(checkpoint("west")), (position) => position === last);
+  yield* eventually(askAgain(checkpoint("east")), (position) => position === last);
+  yield* eventually(askAgain(checkpoint("west")), (position) => position === last);
   expect(yield* deliveries).toHaveLength(24);
 });
 

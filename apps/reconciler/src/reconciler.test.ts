@@ -1,5 +1,5 @@
 import type { Config } from "@drayage/config";
-import { loseConnections } from "@drayage/delivery/testing";
+import { askAgain, loseConnections } from "@drayage/delivery/testing";
 import * as Effect from "effect/Effect";
 import * as Fiber from "effect/Fiber";
 import { expect } from "vitest";
@@ -85,8 +85,8 @@ testWithLog("lost connections are survived", function* () {
   const { context, fiber } = yield* start(lab, { full: "* * * * * *" });
   yield* eventually(completed, (found) => found.length >= 1);
   yield* loseConnections;
-  const before = (yield* completed).length;
-  yield* eventually(completed, (found) => found.length > before + 1);
+  const before = (yield* askAgain(completed)).length;
+  yield* eventually(askAgain(completed), (found) => found.length > before + 1);
   expect(fiber.pollUnsafe()).toBeUndefined();
   expect(yield* unfinished(context)).toEqual([]);
 });

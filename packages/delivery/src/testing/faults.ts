@@ -13,6 +13,10 @@ export const loseConnections: Effect.Effect<number, DatabaseError, Database> = E
   return rows.length;
 });
 
+/** For whoever has connections of the same pool, and so lost them as well: asks again while waiting helps, as every client of ours does. */
+export const askAgain = <A, E extends object, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.retry(effect, { while: (error) => "transient" in error && error.transient === true });
+
 /** From now on the table refuses deliveries of tags that begin so, as after a bug of ours or a rule that a person added. */
 export const refuseTags = (prefix: string): Effect.Effect<void, DatabaseError, Database> =>
   Effect.gen(function* () {
